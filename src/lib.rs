@@ -1,0 +1,7 @@
+//! callcast watches every phone of a Cisco Unified Communications Manager cluster and fans call events out.
+//!
+//! ARCHITECTURE.md at the top of the repository is the map.
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
+
+pub mod ctiqbe;

@@ -1,0 +1,2 @@
+//! callcast.
+fn main() {}

@@ -4,4 +4,6 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
 
+pub mod cti;
 pub mod ctiqbe;
+pub mod time;

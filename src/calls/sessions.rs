@@ -1,0 +1,287 @@
+//! What the CTI sessions told of themselves: clusters, devices, open lines, and the legs that a break parted from us.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use foldhash::fast::RandomState;
+
+use crate::cti::{self, DeviceChange, LineChange, LineHandle, Notice, SessionId};
+use crate::ctiqbe::names::DeviceState;
+use crate::event::{Body, Device, DeviceBody, EventType, HandlePair, Line, LineBody, SessionBody};
+
+use super::Output;
+use super::leg::{Leg, LegKey};
+
+/// All sessions.
+#[derive(Debug, Default)]
+pub struct Sessions {
+    sessions: HashMap<SessionId, Session>,
+}
+
+#[derive(Debug)]
+struct Session {
+    /// `/cucm/StandAloneCluster`
+    source: Arc<str>,
+    devices: HashMap<String, KnownDevice, RandomState>,
+    /// The lines that are open, for the hot path.
+    lines: HashMap<LineHandle, Arc<Line>, RandomState>,
+    /// Legs that were up when their line was lost, by the key that they had.
+    parted: Vec<(LegKey, Leg)>,
+}
+
+#[derive(Debug)]
+struct KnownDevice {
+    device: Arc<Device>,
+    lines: Vec<KnownLine>,
+}
+
+#[derive(Debug)]
+struct KnownLine {
+    line: Arc<Line>,
+    /// While it is open.
+    handle: Option<LineHandle>,
+}
+
+impl Session {
+    fn new(cluster: &str) -> Self {
+        Self { source: format!("/cucm/{cluster}").into(), devices: HashMap::default(), lines: HashMap::default(), parted: Vec::new() }
+    }
+
+    /// The device as events name it. One that is not what it was (its user changed) takes its lines along.
+    fn device(&mut self, session: SessionId, described: &cti::Device) -> &mut KnownDevice {
+        let new = Device::new(session.0, &described.name, &described.model, described.kind.as_str(), described.user());
+        let known =
+            self.devices.entry(described.name.clone()).or_insert_with(|| KnownDevice { device: Arc::new(new.clone()), lines: Vec::new() });
+        if *known.device != new {
+            known.device = Arc::new(new);
+            for KnownLine { line, handle } in &mut known.lines {
+                *line = Arc::new(Line::new(Arc::clone(&known.device), &line.dn, &line.partition));
+                if let Some(handle) = handle {
+                    self.lines.insert(*handle, Arc::clone(line));
+                }
+            }
+        }
+        known
+    }
+
+    fn line(&mut self, session: SessionId, described: &cti::Line) -> &mut KnownLine {
+        let known = self.device(session, &described.device);
+        let at = known.lines.iter().position(|l| l.line.dn == described.dn && l.line.partition == described.partition);
+        let at = at.unwrap_or_else(|| {
+            let line = Arc::new(Line::new(Arc::clone(&known.device), &described.dn, &described.partition));
+            known.lines.push(KnownLine { line, handle: None });
+            known.lines.len() - 1
+        });
+        #[allow(clippy::indexing_slicing)] // found or pushed just now
+        &mut known.lines[at]
+    }
+
+    /// The line is open under this handle, or not open.
+    fn open(&mut self, session: SessionId, described: &cti::Line, handle: Option<LineHandle>) {
+        let known = self.line(session, described);
+        let line = Arc::clone(&known.line);
+        if let Some(before) = std::mem::replace(&mut known.handle, handle) {
+            self.lines.remove(&before);
+        }
+        if let Some(handle) = handle {
+            self.lines.insert(handle, line);
+        }
+    }
+
+    fn is_open(&self, line: &Line) -> bool {
+        let known = self.devices.get(&*line.device.name);
+        known.is_some_and(|d| d.lines.iter().any(|l| l.handle.is_some() && l.line.dn == line.dn && l.line.partition == line.partition))
+    }
+}
+
+impl Sessions {
+    /// The source and line of a leg; `None` when the line is not open, so that the message is not ours.
+    pub fn line(&self, key: LegKey) -> Option<(Arc<str>, Arc<Line>)> {
+        let session = self.sessions.get(&key.session)?;
+        session.lines.get(&key.line).map(|line| (Arc::clone(&session.source), Arc::clone(line)))
+    }
+
+    /// How many legs wait to be found again.
+    pub fn parted(&self) -> usize {
+        self.sessions.values().map(|s| s.parted.len()).sum()
+    }
+
+    /// Keeps a leg whose line was lost.
+    pub fn keep(&mut self, key: LegKey, leg: Leg) {
+        if let Some(session) = self.sessions.get_mut(&key.session) {
+            session.parted.push((key, leg));
+        }
+    }
+
+    /// The leg from before the break that `key` is now: on the same line, with the same leg handle, else in the same global call.
+    pub fn take_parted(&mut self, key: LegKey, global_call: HandlePair) -> Option<(LegKey, Leg)> {
+        let session = self.sessions.get_mut(&key.session)?;
+        let line = session.lines.get(&key.line)?;
+        let same_line = |leg: &Leg| super::is_at(&leg.line, &line.device.name, Some((&line.dn, &line.partition)));
+        let by_handle = session.parted.iter().position(|(old, leg)| old.leg == key.leg && same_line(leg));
+        let found = by_handle.or_else(|| session.parted.iter().position(|(_, leg)| leg.global_call == global_call && same_line(leg)))?;
+        Some(session.parted.swap_remove(found))
+    }
+
+    /// The legs that were not found again on a line.
+    pub fn parted_on(&mut self, session: SessionId, handle: LineHandle) -> Vec<(LegKey, Leg)> {
+        let Some(line) = self.sessions.get(&session).and_then(|s| s.lines.get(&handle)).cloned() else { return Vec::new() };
+        self.parted_at(session, |known| super::is_at(known, &line.device.name, Some((&line.dn, &line.partition))))
+    }
+
+    /// The legs that were not found again on lines that are open.
+    pub fn open_parted(&mut self, session: SessionId) -> Vec<(LegKey, Leg)> {
+        let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
+        let (open, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(_, leg)| state.is_open(&leg.line));
+        state.parted = waiting;
+        open
+    }
+
+    /// The legs that wait on these lines; they wait no longer.
+    pub fn parted_at(&mut self, session: SessionId, which: impl Fn(&Line) -> bool) -> Vec<(LegKey, Leg)> {
+        let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
+        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(_, leg)| which(&leg.line));
+        state.parted = waiting;
+        gone
+    }
+
+    /// Keeps what a notice says and tells it on.
+    pub(super) fn tell(&mut self, id: SessionId, notice: &Notice<'_>, out: &mut Output<'_>) {
+        match notice {
+            Notice::Connected { cluster, .. } => {
+                let parted = self.sessions.remove(&id).map(|before| before.parted).unwrap_or_default();
+                self.sessions.insert(id, Session { parted, ..Session::new(cluster) });
+                self.tell_session(id, notice, out);
+            }
+            Notice::Lost { .. } => {
+                self.tell_session(id, notice, out);
+                if let Some(session) = self.sessions.get_mut(&id) {
+                    session.lines.clear();
+                    session.devices.values_mut().flat_map(|d| &mut d.lines).for_each(|line| line.handle = None);
+                }
+            }
+            Notice::FailedOver { .. } | Notice::Resynced { .. } | Notice::PermissionChanged { .. } => self.tell_session(id, notice, out),
+            Notice::Device { device, change } => self.tell_device(id, device, change, out),
+            Notice::Line { line, change } => self.tell_line(id, line, change, out),
+            Notice::Message(_) => {}
+        }
+    }
+
+    fn tell_session(&self, id: SessionId, notice: &Notice<'_>, out: &mut Output<'_>) {
+        let mut body = SessionBody {
+            session: id.0,
+            manager: None,
+            previous_manager: None,
+            reason: None,
+            devices_in_service: None,
+            refused: None,
+            control_any_device: None,
+        };
+        let kind = match notice {
+            Notice::Connected { manager, .. } => {
+                body.manager = Some((*manager).into());
+                EventType::SessionConnected
+            }
+            Notice::Lost { manager, reason } => {
+                body.manager = Some((*manager).into());
+                body.reason = Some((*reason).into());
+                EventType::SessionLost
+            }
+            Notice::FailedOver { from, to } => {
+                body.manager = Some((*to).into());
+                body.previous_manager = Some((*from).into());
+                EventType::SessionFailedOver
+            }
+            Notice::Resynced { in_service, refused } => {
+                body.devices_in_service = Some(*in_service);
+                body.refused = Some(*refused);
+                EventType::SessionResynced
+            }
+            Notice::PermissionChanged { control_any_device } => {
+                body.control_any_device = Some(*control_any_device);
+                EventType::SessionPermissionChanged
+            }
+            Notice::Device { .. } | Notice::Line { .. } | Notice::Message(_) => return,
+        };
+        // A session that never was connected has no cluster to name.
+        let source = self.sessions.get(&id).map_or_else(|| "/cucm".into(), |s| Arc::clone(&s.source));
+        out.push(kind, &source, Body::Session(body));
+    }
+
+    fn tell_device(&mut self, id: SessionId, described: &cti::Device, change: &DeviceChange<'_>, out: &mut Output<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let device = Arc::clone(&session.device(id, described).device);
+        let mut body = DeviceBody { device, reason: None, result: None, cure: None, login_user: None, state: None, removed: false };
+        let kind = match change {
+            DeviceChange::Registered => EventType::DeviceRegistered,
+            DeviceChange::Unregistered(reason) => {
+                body.reason = reason.name();
+                EventType::DeviceUnregistered
+            }
+            DeviceChange::InService => EventType::DeviceInService,
+            DeviceChange::OutOfService(reason) => {
+                body.reason = reason.name();
+                EventType::DeviceOutOfService
+            }
+            DeviceChange::Refused { result, cure } => {
+                body.result = Some(result.0);
+                body.reason = result.name();
+                body.cure = Some((*cure).into());
+                EventType::DeviceRestricted
+            }
+            DeviceChange::Removed => {
+                body.removed = true;
+                session.devices.remove(&described.name);
+                EventType::DeviceOutOfService
+            }
+            DeviceChange::UserLoggedIn => {
+                body.login_user = described.login_user.clone();
+                EventType::DeviceUserLoggedIn
+            }
+            DeviceChange::UserLoggedOut { user } => {
+                body.login_user = Some((*user).into());
+                EventType::DeviceUserLoggedOut
+            }
+            DeviceChange::State(state) => {
+                body.state = Some(device_state(*state));
+                EventType::DeviceStateChanged
+            }
+        };
+        out.push(kind, &session.source, Body::Device(body));
+    }
+
+    fn tell_line(&mut self, id: SessionId, described: &cti::Line, change: &LineChange<'_>, out: &mut Output<'_>) {
+        let Some(session) = self.sessions.get_mut(&id) else { return };
+        let mut body = LineBody { line: Arc::clone(&session.line(id, described).line), reason: None, result: None, cure: None };
+        let kind = match change {
+            LineChange::Opened(handle) => return session.open(id, described, Some(*handle)),
+            LineChange::Closed => {
+                session.open(id, described, None);
+                EventType::LineOutOfService
+            }
+            LineChange::InService => EventType::LineInService,
+            LineChange::OutOfService(reason) => {
+                body.reason = reason.name();
+                EventType::LineOutOfService
+            }
+            LineChange::Refused { result, cure } => {
+                body.result = Some(result.0);
+                body.reason = result.name();
+                body.cure = Some((*cure).into());
+                EventType::LineRestricted
+            }
+        };
+        out.push(kind, &session.source, Body::Line(body));
+    }
+}
+
+fn device_state(state: DeviceState) -> &'static str {
+    match state {
+        DeviceState::IDLE => "idle",
+        DeviceState::ACTIVE => "active",
+        DeviceState::ALERTING => "alerting",
+        DeviceState::HELD => "held",
+        DeviceState::WHISPER => "whisper",
+        _ => "unknown",
+    }
+}

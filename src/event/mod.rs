@@ -1,0 +1,346 @@
+//! The normalized event: what callcast says happened, in words that no client needs CTI for.
+//!
+//! An event knows nothing of CTI, of its place in the journal or of who will read it. [`Encoder`] gives it its CloudEvents form.
+
+mod endpoint;
+mod filter;
+mod json;
+mod party;
+
+use std::sync::Arc;
+
+use uuid::Uuid;
+
+pub use endpoint::{Device, Line};
+pub use filter::Filter;
+pub use json::{Encoder, push_escaped};
+pub use party::{Parties, Party, Presentation};
+
+use crate::time::Timestamp;
+
+macro_rules! event_types {
+    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:literal;)*) => {
+        /// The types of events. Their names are prefixed with `callcast.`.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum EventType {
+            $($(#[$doc])* $variant,)*
+        }
+
+        impl EventType {
+            /// All of them.
+            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
+
+            /// The CloudEvents `type`, as `callcast.leg.alerting`.
+            pub fn as_str(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!("callcast.", $name),)*
+                }
+            }
+
+            /// The CloudEvents `dataschema`.
+            pub fn schema(self) -> &'static str {
+                match self {
+                    $(Self::$variant => concat!("urn:callcast:schema:", $schema, ":1"),)*
+                }
+            }
+        }
+    };
+}
+
+// The call's further stories (transferred, conferenced, diverted, parked, retrieved, merged) and the life of a screen-pop
+// (pop.offered, pop.moved, pop.withdrawn) take their place in this list when the call model tells them.
+event_types! {
+    /// A line went off-hook or an application began a call.
+    LegInitiated "leg.initiated" "leg";
+    /// Digits are being dialled, or the call is on its way.
+    LegDialing "leg.dialing" "leg";
+    /// A call arrived at a line; nothing rings yet.
+    LegOffered "leg.offered" "leg";
+    /// The line rings.
+    LegAlerting "leg.alerting" "leg";
+    /// The far end rings.
+    LegRingback "leg.ringback" "leg";
+    /// The line talks.
+    LegConnected "leg.connected" "leg";
+    /// The line put its call on hold.
+    LegHeld "leg.held" "leg";
+    /// The line took its call back from hold.
+    LegResumed "leg.resumed" "leg";
+    /// Who is at the other end changed, or became known.
+    LegPartyChanged "leg.party_changed" "leg";
+    /// Another device that shares the line took the call.
+    LegRemoteInUse "leg.remote_in_use" "leg";
+    /// The line's part in the call is over.
+    LegDisconnected "leg.disconnected" "leg";
+    /// The first leg of a call was seen.
+    CallStarted "call.started" "call";
+    /// Somebody answered.
+    CallAnswered "call.answered" "call";
+    /// An incoming call ended without an answer.
+    CallMissed "call.missed" "call";
+    /// The last leg of a call is gone: the summary.
+    CallEnded "call.ended" "call";
+    /// The device registered with the cluster.
+    DeviceRegistered "device.registered" "device";
+    /// The device is no longer registered.
+    DeviceUnregistered "device.unregistered" "device";
+    /// The device is observed.
+    DeviceInService "device.in_service" "device";
+    /// The device is not observed for now, or no longer.
+    DeviceOutOfService "device.out_of_service" "device";
+    /// CUCM refuses to have the device observed; `cure` says what to do.
+    DeviceRestricted "device.restricted" "device";
+    /// A user logged in to the device by extension mobility.
+    DeviceUserLoggedIn "device.user_logged_in" "device";
+    /// The user logged out.
+    DeviceUserLoggedOut "device.user_logged_out" "device";
+    /// The sum of the device's calls changed, as the cluster accumulates it.
+    DeviceStateChanged "device.state_changed" "device";
+    /// The line is observed.
+    LineInService "line.in_service" "line";
+    /// The line is not observed for now.
+    LineOutOfService "line.out_of_service" "line";
+    /// CUCM refuses to have the line observed; `cure` says what to do.
+    LineRestricted "line.restricted" "line";
+    /// A CTI session was opened.
+    SessionConnected "session.connected" "session";
+    /// A CTI session ended: until it is back, events are missing.
+    SessionLost "session.lost" "session";
+    /// A CTI session is with another CTIManager.
+    SessionFailedOver "session.failed_over" "session";
+    /// A CTI session observes again all that it could before.
+    SessionResynced "session.resynced" "session";
+    /// A right of the application user changed.
+    SessionPermissionChanged "session.permission_changed" "session";
+}
+
+/// Something that happened.
+#[derive(Clone, Debug)]
+pub struct Event {
+    /// When it was read from the cluster.
+    pub time: Timestamp,
+    /// What happened.
+    pub kind: EventType,
+    /// The CloudEvents `source`, as `/cucm/StandAloneCluster`.
+    pub source: Arc<str>,
+    /// To what.
+    pub body: Body,
+}
+
+/// What an event is about.
+#[derive(Clone, Debug)]
+pub enum Body {
+    /// One line's part in a call.
+    Leg(LegBody),
+    /// The whole conversation.
+    Call(Box<CallBody>),
+    /// A device.
+    Device(DeviceBody),
+    /// A line.
+    Line(LineBody),
+    /// A CTI session.
+    Session(SessionBody),
+}
+
+/// The cluster's pairs of numbers: a call leg (`callCallManagerID`, `callLegID`) or a global call (`globalCallManagerID`, `callID`).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct HandlePair(pub i32, pub i32);
+
+/// Who called whom, seen from one line. It never changes for a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Direction {
+    /// The line was called.
+    Inbound,
+    /// The line called.
+    Outbound,
+}
+
+impl Direction {
+    /// As events write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Inbound => "inbound",
+            Self::Outbound => "outbound",
+        }
+    }
+}
+
+/// The state of a leg.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // each is the state after the event of the same name
+pub enum LegState {
+    Initiated,
+    Dialing,
+    Offered,
+    Alerting,
+    Ringback,
+    /// The far end is busy; the leg is not over yet.
+    Busy,
+    Connected,
+    Held,
+    RemoteInUse,
+    Disconnected,
+}
+
+impl LegState {
+    /// As events write it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Initiated => "initiated",
+            Self::Dialing => "dialing",
+            Self::Offered => "offered",
+            Self::Alerting => "alerting",
+            Self::Ringback => "ringback",
+            Self::Busy => "busy",
+            Self::Connected => "connected",
+            Self::Held => "held",
+            Self::RemoteInUse => "remote_in_use",
+            Self::Disconnected => "disconnected",
+        }
+    }
+}
+
+/// Why a leg ended, by the cluster's code.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Cause {
+    /// The code; below 128 a Q.850 cause.
+    pub code: i32,
+    /// Its name in snake case; `unknown` for a code without one.
+    pub name: &'static str,
+}
+
+/// The data of `leg.*`.
+#[derive(Clone, Debug)]
+pub struct LegBody {
+    /// The conversation.
+    pub call_id: Uuid,
+    /// The cluster's id of the call at this moment.
+    pub global_call: HandlePair,
+    /// The cluster's id of the leg.
+    pub leg: HandlePair,
+    /// Where.
+    pub line: Arc<Line>,
+    /// Inbound or outbound.
+    pub direction: Direction,
+    /// The state after the event.
+    pub state: LegState,
+    /// The state before it; none for the first event of a leg.
+    pub previous_state: Option<LegState>,
+    /// Why the leg came to be or changed: `direct`, `forward_all`, ...
+    pub reason: &'static str,
+    /// Why it ended.
+    pub cause: Option<Cause>,
+    /// Who takes part.
+    pub parties: Arc<Parties>,
+    /// Other devices on which the same line has a leg of the same call.
+    pub shared_with: Vec<Arc<str>>,
+    /// The leg was found standing when observation began.
+    pub recovered: bool,
+    /// How the leg ended was not observed: it was gone after a break.
+    pub unobserved: bool,
+}
+
+/// The data of `call.*`. What is not known yet is absent.
+#[derive(Clone, Debug)]
+pub struct CallBody {
+    /// The conversation.
+    pub call_id: Uuid,
+    /// The cluster's id of the call at this moment.
+    pub global_call: HandlePair,
+    /// From the first leg that was seen.
+    pub parties: Arc<Parties>,
+    /// Every line that takes or took part.
+    pub lines: Vec<Arc<Line>>,
+    /// When the first leg was seen.
+    pub started: Timestamp,
+    /// When it was answered.
+    pub answered: Option<Timestamp>,
+    /// Who answered: an observed line, or none when the far end is outside.
+    pub answered_by: Option<Arc<Line>>,
+    /// When its last leg was gone.
+    pub ended: Option<Timestamp>,
+    /// Lines that rang and did not answer, when nobody answered.
+    pub missed_by: Vec<Arc<Line>>,
+    /// Why the last leg ended.
+    pub cause: Option<Cause>,
+    /// Ring, talk and hold time of the call, in microseconds.
+    pub durations: Durations,
+    /// It was found standing when observation began: times before that are not known.
+    pub recovered: bool,
+    /// How it ended was not observed.
+    pub unobserved: bool,
+}
+
+/// How long a leg or call rang, talked and was held, in microseconds.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Durations {
+    /// From the first alerting to the answer or the end.
+    pub ring: u64,
+    /// Connected, holding not counted.
+    pub talk: u64,
+    /// On hold.
+    pub hold: u64,
+}
+
+/// The data of `device.*`.
+#[derive(Clone, Debug)]
+pub struct DeviceBody {
+    /// Which.
+    pub device: Arc<Device>,
+    /// Why, in the cluster's word.
+    pub reason: Option<&'static str>,
+    /// The result code of a refusal, as `0x8ccc00d2`.
+    pub result: Option<i32>,
+    /// What to do about a refusal.
+    pub cure: Option<String>,
+    /// The user who logged in or out.
+    pub login_user: Option<String>,
+    /// The accumulated state of `device.state_changed`.
+    pub state: Option<&'static str>,
+    /// The device left the inventory or the cluster.
+    pub removed: bool,
+}
+
+/// The data of `line.*`.
+#[derive(Clone, Debug)]
+pub struct LineBody {
+    /// Which.
+    pub line: Arc<Line>,
+    /// Why, in the cluster's word.
+    pub reason: Option<&'static str>,
+    /// The result code of a refusal.
+    pub result: Option<i32>,
+    /// What to do about a refusal.
+    pub cure: Option<String>,
+}
+
+/// The data of `session.*`.
+#[derive(Clone, Debug)]
+pub struct SessionBody {
+    /// Which session of the configuration.
+    pub session: u16,
+    /// The CTIManager that it is with.
+    pub manager: Option<String>,
+    /// The one before a fail-over.
+    pub previous_manager: Option<String>,
+    /// Why, in words.
+    pub reason: Option<String>,
+    /// Devices in service after a resync.
+    pub devices_in_service: Option<usize>,
+    /// Devices and lines refused.
+    pub refused: Option<usize>,
+    /// Whether any device may be controlled now.
+    pub control_any_device: Option<bool>,
+}
+
+impl Event {
+    /// The lines that the event concerns; none for those of devices and sessions.
+    pub fn lines(&self) -> &[Arc<Line>] {
+        match &self.body {
+            Body::Leg(leg) => std::slice::from_ref(&leg.line),
+            Body::Call(call) => &call.lines,
+            Body::Line(line) => std::slice::from_ref(&line.line),
+            Body::Device(_) | Body::Session(_) => &[],
+        }
+    }
+}

@@ -1,0 +1,83 @@
+//! What `/metrics` tells, in Prometheus' text format.
+
+use std::sync::Arc;
+
+use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use thiserror::Error;
+
+use crate::event::EventType;
+
+/// Metrics could not be made or told.
+#[derive(Debug, Error)]
+#[error("metrics: {0}")]
+pub struct MetricsError(#[from] prometheus::Error);
+
+/// All counters and gauges that callcast keeps itself.
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    /// By the place of the type in [`EventType::ALL`]: looking a label up costs more than the event.
+    events: Vec<IntCounter>,
+    pub(super) undecodable: IntCounterVec,
+    pub(super) log_refused: IntCounter,
+    /// WebSocket clients that are connected.
+    pub websocket_clients: IntGauge,
+    /// Frames written to WebSocket clients.
+    pub websocket_frames: IntCounter,
+    pub(super) websocket_closed: IntCounterVec,
+    /// From the read of a CTI message to the write of its event to a client, in seconds; one observation per write.
+    pub delivery: Histogram,
+}
+
+impl Metrics {
+    /// Metrics in a registry of their own.
+    ///
+    /// # Errors
+    /// When two metrics have the same name, which is a mistake in this file.
+    pub fn new() -> Result<Arc<Self>, MetricsError> {
+        let registry = Registry::new();
+        let counters = |name: &str, help: &str, label: &str| -> Result<IntCounterVec, MetricsError> {
+            let counters = IntCounterVec::new(Opts::new(name, help), &[label])?;
+            registry.register(Box::new(counters.clone()))?;
+            Ok(counters)
+        };
+        let by_type = counters("callcast_events_total", "Events told, by type.", "type")?;
+        let events = EventType::ALL.iter().map(|kind| by_type.with_label_values(&[kind.as_str()])).collect();
+        let undecodable =
+            counters("callcast_cti_undecodable_total", "CTI messages that were not what they claim to be, by name.", "message")?;
+        let websocket_closed =
+            counters("callcast_websocket_closed_total", "WebSocket clients that the gateway closed, by reason.", "reason")?;
+        let log_refused = IntCounter::new("callcast_log_refused_total", "Events that the log did not take.")?;
+        let websocket_clients = IntGauge::new("callcast_websocket_clients", "WebSocket clients that are connected.")?;
+        let websocket_frames = IntCounter::new("callcast_websocket_frames_total", "Frames written to WebSocket clients.")?;
+        let delivery = Histogram::with_opts(
+            HistogramOpts::new("callcast_delivery_seconds", "From the read of a CTI message to the write of its event to a client.")
+                .buckets(vec![0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]),
+        )?;
+        registry.register(Box::new(log_refused.clone()))?;
+        registry.register(Box::new(websocket_clients.clone()))?;
+        registry.register(Box::new(websocket_frames.clone()))?;
+        registry.register(Box::new(delivery.clone()))?;
+        #[cfg(target_os = "linux")]
+        registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        Ok(Arc::new(Self { registry, events, undecodable, log_refused, websocket_clients, websocket_frames, websocket_closed, delivery }))
+    }
+
+    /// Counts an event.
+    #[inline]
+    pub fn event(&self, kind: EventType) {
+        if let Some(counter) = self.events.get(kind as usize) {
+            counter.inc();
+        }
+    }
+
+    /// Everything, in Prometheus' text format.
+    ///
+    /// # Errors
+    /// When a metric cannot be written as text.
+    pub fn text(&self) -> Result<String, MetricsError> {
+        let mut text = Vec::new();
+        TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
+        Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}

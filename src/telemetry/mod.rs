@@ -1,0 +1,10 @@
+//! Metrics and logs.
+//!
+//! An occurrence that is logged or counted is one variant of [`Occurrence`], so that a log line and its counter stand together and
+//! no metric is named in logic. The `prometheus` crate is behind this module alone.
+
+mod metrics;
+mod occurrence;
+
+pub use metrics::Metrics;
+pub use occurrence::Occurrence;

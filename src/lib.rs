@@ -5,3 +5,4 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
 
 pub mod ctiqbe;
+pub mod sim;

@@ -162,11 +162,14 @@ impl Driver {
     /// Keeps the model's clock.
     pub async fn keep_time(&self) {
         loop {
-            self.waiting_for.store(u64::MAX, Ordering::Relaxed);
-            let due = self.with(|simulation| simulation.next_due());
+            // Noted under the lock, so that nobody can schedule something sooner unseen.
+            let due = self.with(|simulation| {
+                let due = simulation.next_due();
+                self.waiting_for.store(due.map_or(u64::MAX, micros), Ordering::Relaxed);
+                due
+            });
             let now = self.started.elapsed();
             let due = due.unwrap_or(now + Duration::from_secs(3600)).max(now + TICK);
-            self.waiting_for.store(micros(due), Ordering::Relaxed);
             tokio::select! {
                 () = tokio::time::sleep(due - now) => {}
                 () = self.sooner.notified() => {}

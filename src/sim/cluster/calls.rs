@@ -339,6 +339,7 @@ impl Cluster {
         })
     }
 
+    /// Adds a leg, of which nobody is told yet: the first change of its state brings the device's state up to date, after the new call.
     fn add_leg(&mut self, call: CallKey, appearance: AppearanceId, state: CallState, origin: CallOrigin) -> LegKey {
         let key = LegKey { call, leg: self.next_leg };
         self.next_leg = self.next_leg.wrapping_add(1);
@@ -348,7 +349,6 @@ impl Cluster {
         }
         let device = self.appearance(appearance).device;
         self.device_mut(device).legs.push(key);
-        self.update_device(device);
         key
     }
 

@@ -11,6 +11,7 @@ pub mod event;
 pub mod gateway;
 pub mod hub;
 pub mod journal;
+pub mod sim;
 pub mod state;
 pub mod telemetry;
 pub mod time;

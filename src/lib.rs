@@ -6,4 +6,5 @@
 
 pub mod cti;
 pub mod ctiqbe;
+pub mod sim;
 pub mod time;

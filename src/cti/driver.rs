@@ -19,7 +19,7 @@ use super::credentials::{Password, PasswordError};
 use super::inventory::{DeviceList, InventoryError};
 use super::manager::{Failover, ManagerAddress, ManagerError};
 use super::occurrence::Occurrence;
-use super::session::{Ending, Plan, Session};
+use super::session::{Plan, Session};
 use super::status::Status;
 use super::tls::{self, TlsError};
 use super::{Config, Finding, Notice, Observer, SessionId};
@@ -118,7 +118,7 @@ impl Driver {
                 Plan::Wait(until) => self.wait(until).await,
                 Plan::Connect(manager) => self.connect(&manager).await,
                 // The connection is served where it was made; here there is none any more.
-                Plan::Talk => self.input(|session, now, findings| session.disconnected(now, Ending::Closed { hint: "" }, findings)),
+                Plan::Talk => self.input(Session::closed),
                 Plan::Finish => return,
             }
         }
@@ -166,7 +166,7 @@ impl Driver {
             self.session.drain_to(&mut leaving);
             if leaving.len() - written > WRITE_LIMIT {
                 let stuck = std::io::Error::new(std::io::ErrorKind::TimedOut, "ctimanager does not read what we send");
-                self.input(|session, now, findings| session.disconnected(now, stuck.into(), findings));
+                self.input(|session, now, findings| session.broken(now, stuck, findings));
                 break;
             }
             let alarm = self.session.deadline().map_or_else(|| Instant::now() + Duration::from_secs(60), |at| self.zero + at);
@@ -174,23 +174,20 @@ impl Driver {
             let waiting = leaving.get(written..).unwrap_or_default();
             tokio::select! {
                 read = reader.read_buf(&mut arrived) => match read {
-                    Ok(0) => self.input(|session, now, findings| {
-                        let hint = session.hint_when_closed();
-                        session.disconnected(now, Ending::Closed { hint }, findings);
-                    }),
+                    Ok(0) => self.input(Session::closed),
                     Ok(_) => {
                         let (consumed, emptied) = self.take(&arrived, std::mem::take(&mut reusable));
                         reusable = emptied;
                         arrived.advance(consumed);
                     }
-                    Err(error) => self.input(|session, now, findings| session.disconnected(now, error.into(), findings)),
+                    Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
                 sent = send(&mut writer, waiting), if !waiting.is_empty() || !flushed => match sent {
                     Ok(count) => {
                         flushed = count == 0;
                         written += count;
                     }
-                    Err(error) => self.input(|session, now, findings| session.disconnected(now, error.into(), findings)),
+                    Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
                 () = tokio::time::sleep_until(alarm) => self.input(Session::tick),
                 command = next_command(&mut self.commands) => self.obey(command),

@@ -73,8 +73,13 @@ pub enum Ending {
         hint: &'static str,
     },
     /// The connection broke.
-    #[error("the connection broke: {0}")]
-    Io(#[from] std::io::Error),
+    #[error("the connection broke: {error}{hint}")]
+    Broken {
+        /// How.
+        error: std::io::Error,
+        /// What to look at.
+        hint: &'static str,
+    },
     /// We were told to end it.
     #[error("callcast ends")]
     Shutdown,
@@ -395,8 +400,20 @@ impl Session {
         }
     }
 
-    /// What to add to "the connection was closed": before the login was answered it is often the wrong port.
-    pub fn hint_when_closed(&self) -> &'static str {
+    /// The other side closed the connection.
+    pub fn closed(&mut self, now: Duration, findings: &mut Vec<Finding<'_>>) {
+        let hint = self.hint();
+        self.disconnected(now, Ending::Closed { hint }, findings);
+    }
+
+    /// The connection broke.
+    pub fn broken(&mut self, now: Duration, error: std::io::Error, findings: &mut Vec<Finding<'_>>) {
+        let hint = self.hint();
+        self.disconnected(now, Ending::Broken { error, hint }, findings);
+    }
+
+    /// Before the login was answered the cause is often the wrong port.
+    fn hint(&self) -> &'static str {
         match (self.phase, &self.config.tls) {
             (Phase::LoggingIn, None) => {
                 ", before the login was complete; is this the port of a CTIManager in the clear (2748), or is it 2749, which needs the table `tls`?"

@@ -205,7 +205,7 @@ mod tests {
             .map(|_| {
                 let gap = generator.next_gap();
                 let planned = generator.place(&mut cluster);
-                for planned in &planned {
+                if let Some(planned) = &planned {
                     cluster.clear(planned.call, CallStateCause::NORMALCALLCLEARING);
                 }
                 let events: Vec<_> = std::iter::from_fn(|| cluster.next_event()).collect();

@@ -264,3 +264,10 @@ fn a_window_counts_the_calls_that_touch_its_devices() {
     let window = cluster.window().unwrap();
     assert_eq!((window.began, window.ended), (1, 1));
 }
+
+#[test]
+fn a_caller_cannot_answer_for_the_phone_that_rings() {
+    let mut cluster = cluster();
+    let key = call(&mut cluster, 3, 4);
+    assert_eq!(cluster.answer(key, None), Err(CallError::State));
+}

@@ -117,7 +117,7 @@ const COMMANDS: &[Entry] = &[
     ("cti-enabled", "cti-enabled USER on|off", "gives or takes away 'Standard CTI Enabled'"),
     ("refuse", "refuse on|off [MANAGER]", "refuses new sessions, or takes them again"),
     ("drop", "drop [MANAGER]", "closes the connections of sessions without a word"),
-    ("heartbeats", "heartbeats on|off", "resumes or stops the CTIManagers' heartbeats"),
+    ("heartbeats", "heartbeats on|off", "resumes or stops the CTIManagers' heartbeats; to a client, events count as heartbeats"),
     ("garbage", "garbage", "sends every client bytes that are not CTIQBE"),
     ("restart", "restart MANAGER SECONDS", "one CTIManager is down for a time; calls go on"),
     ("restart-cluster", "restart-cluster SECONDS", "all of them are, and calls are lost"),

@@ -89,10 +89,10 @@ impl Simulation {
         let recording = config.recording.clone().unwrap_or_default();
         for account in &config.accounts {
             let recorded = recording.control_list().iter().filter_map(|name| cluster.find_device(name));
-            let mut list: Vec<_> = recorded.chain((1..=account.control_list).map_while(|n| cluster.device_at(n))).collect();
-            list.sort_unstable();
-            list.dedup();
-            cluster.set_control_list(&account.user, list);
+            let list = recorded.chain((1..=account.control_list).map_while(|n| cluster.device_at(n))).collect();
+            if let Some(id) = cluster.find_account(&account.user) {
+                cluster.set_control_list(id, list);
+            }
         }
         let generator = Generator::new(config.calls.clone(), config.seed, &cluster);
         let settings = Settings {

@@ -2,8 +2,11 @@
 
 use super::*;
 
+/// Messages by name and fields.
+type Messages<N> = Vec<(N, Json)>;
+
 /// Feeds the client's side of a recorded session to a simulator with the recorded key and nonce. The simulator's answers, and the recorded.
-fn feed(transcript: &str) -> (Vec<(&'static str, Json)>, Vec<(String, Json)>) {
+fn feed(transcript: &str) -> (Messages<&'static str>, Messages<String>) {
     let account = AccountConfig { user: "ctiuser".into(), password: "secret".into(), ..AccountConfig::default() };
     let recording = Recording::parse(transcript).unwrap();
     let nonce = Some("abcdef0123456789".into());

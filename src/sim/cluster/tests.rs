@@ -1,3 +1,5 @@
+//! The cluster, by the stories that its events tell.
+
 use super::*;
 use crate::ctiqbe::names::{CallState, CallStateCause, DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason};
 use crate::sim::Config;

@@ -1,3 +1,5 @@
+//! The cluster, by the stories that its events tell.
+
 use super::*;
 use crate::ctiqbe::names::{CallState, CallStateCause, DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason};
 use crate::sim::Config;
@@ -263,4 +265,11 @@ fn a_window_counts_the_calls_that_touch_its_devices() {
     cluster.clear(inside, CallStateCause::NORMALCALLCLEARING);
     let window = cluster.window().unwrap();
     assert_eq!((window.began, window.ended), (1, 1));
+}
+
+#[test]
+fn a_caller_cannot_answer_for_the_phone_that_rings() {
+    let mut cluster = cluster();
+    let key = call(&mut cluster, 3, 4);
+    assert_eq!(cluster.answer(key, None), Err(CallError::State));
 }

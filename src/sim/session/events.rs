@@ -1,6 +1,6 @@
 //! Events of the cluster as messages, for a client that is concerned and asked for them.
 
-use super::build::{EM_STATUS, REGISTERED, UNREGISTERED, USER_CHANGED, capabilities, device_info, device_line_info};
+use super::build::{REGISTERED, USER_CHANGED, capabilities, device_info, device_line_info};
 use super::{Phase, Session, Settings};
 use crate::ctiqbe::messages::{
     DeviceClosedEvent, DeviceOutOfServiceEvent, DeviceRegisteredEventWithLineInfo, DeviceStateActiveEvent, DeviceStateAlertingEvent,
@@ -50,7 +50,7 @@ impl Session {
 
     /// How this session comes to control a device: `NONE` when it does not.
     pub(super) fn control_flags(&self, device: DeviceId, account: &Account) -> DeviceControlFlagBitmask {
-        if account.control_list.contains(&device) {
+        if account.has_in_control_list(device) {
             DeviceControlFlagBitmask::CONTROLLED
         } else if self.acquired.contains(&device) {
             DeviceControlFlagBitmask::ACQUIRED
@@ -130,7 +130,6 @@ impl Session {
                 controllable: true,
                 reason,
                 device_control_flag_bit_mask: flags,
-                ..*UNREGISTERED
             });
         }
     }
@@ -138,7 +137,7 @@ impl Session {
     fn extension_mobility(&mut self, id: DeviceId, em_status: EmStatus, scene: Scene<'_>) {
         if self.filter.device_em_login_status_change_notify && self.controls(id, scene.account) {
             let name = latin1(&scene.cluster.device(id).name);
-            self.send(&ProviderDeviceEMLoginStatusChangedEvent { device_name: Text::new(&name), em_status, ..*EM_STATUS });
+            self.send(&ProviderDeviceEMLoginStatusChangedEvent { device_name: Text::new(&name), em_status });
         }
     }
 
@@ -178,7 +177,6 @@ impl Session {
                 // In full here too: the client takes what it finds for a change.
                 provider_capabilities_info: capabilities(scene.account, scene.settings.max_devices_open),
                 device_control_flag_bit_mask: flags,
-                ..*USER_CHANGED
             });
         }
     }

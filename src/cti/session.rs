@@ -478,6 +478,9 @@ impl Session {
     }
 }
 
+#[cfg(test)]
+mod tests;
+
 fn device(call_manager: i32, device: i32) -> DeviceHandle {
     DeviceHandle { call_manager, device }
 }

@@ -61,14 +61,7 @@ impl Provider {
         }
         cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::InService });
         self.no_longer_awaited(Awaited::Device(handle));
-        self.open_lines_that_closed(&name);
-    }
-
-    /// Lines that the cluster closed while the device was away.
-    fn open_lines_that_closed(&mut self, name: &Arc<str>) {
-        if self.devices.get(name).is_some_and(|e| e.lines.iter().any(|l| l.stage == LineStage::Closed)) {
-            self.open_lines(name);
-        }
+        self.open_lines(&name);
     }
 
     /// A device is not observed for now.

@@ -311,9 +311,9 @@ impl Provider {
         }
     }
 
-    /// Lines that are closed and may be opened are opened.
+    /// Lines that are closed and may be opened are opened, once their device is in service: that is the order of Cisco's client.
     pub(super) fn open_lines(&mut self, name: &Arc<str>) {
-        let Some(entry) = self.devices.get_mut(name) else { return };
+        let Some(entry) = self.devices.get_mut(name).filter(|e| e.in_service) else { return };
         for line in entry.lines.iter_mut().filter(|l| matches!(l.stage, LineStage::Closed | LineStage::Refused)) {
             if self.selection.allows_line(&line.line.dn, &line.line.partition) {
                 line.stage = LineStage::Asking;

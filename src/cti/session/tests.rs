@@ -147,14 +147,20 @@ impl Peer {
         })
     }
 
+    /// The phone is open.
+    fn device_in_service(&mut self) {
+        self.send(&DeviceOpenResponse { sequence_number: 4, call_manager_id: 1, device_id: 7, ..Default::default() });
+        assert_eq!(self.requests(), [""; 0]);
+        self.send(&DeviceInServiceEvent { device_call_manager_id: 1, device_id: 7, ..Default::default() });
+    }
+
     /// The phone is open, with one line, and all is settled.
     fn settle(&mut self) {
         self.list(&["2000"], true);
         assert_eq!(self.requests(), ["DeviceOpenRequest"]);
-        self.send(&DeviceOpenResponse { sequence_number: 4, call_manager_id: 1, device_id: 7, ..Default::default() });
+        self.device_in_service();
         assert_eq!(self.requests(), ["LineOpenRequest"]);
         self.send(&LineOpenResponse { sequence_number: 5, line_call_manager_id: 1, line_id: 8, ..Default::default() });
-        self.send(&DeviceInServiceEvent { device_call_manager_id: 1, device_id: 7, ..Default::default() });
         self.send(&LineInServiceEvent { line_call_manager_id: 1, line_id: 8, ..Default::default() });
         let told = self.send(&ExistingCallCompletedEvent { line_call_manager_id: 1, line_id: 8 });
         assert_eq!(told.last().unwrap(), "Resynced { in_service: 1, refused: 0 }");
@@ -226,7 +232,7 @@ fn lines_may_come_in_several_parts() {
     assert_eq!(peer.requests(), [""; 0]);
     peer.describe(3, &["2001"], true, false);
     assert_eq!(peer.requests(), ["DeviceOpenRequest"]);
-    peer.send(&DeviceOpenResponse { sequence_number: 4, device_id: 7, ..Default::default() });
+    peer.device_in_service();
     let lines: Vec<_> = peer.frames().into_iter().map(|(_, fields)| fields["lineName"].clone()).collect();
     assert_eq!(lines, ["2000", "2001"]);
 }
@@ -236,7 +242,7 @@ fn no_media_and_no_digits_are_asked_for() {
     let mut peer = open_peer("device,user\n");
     peer.list(&["2000"], true);
     let (_, device) = peer.frames().remove(0);
-    peer.send(&DeviceOpenResponse { sequence_number: 4, device_id: 7, ..Default::default() });
+    peer.device_in_service();
     let (_, line) = peer.frames().remove(0);
     let asked = |fields: &serde_json::Value| -> usize {
         let filter = fields["filter"].as_object().unwrap();
@@ -290,6 +296,20 @@ fn a_line_whose_box_is_unticked_is_refused_and_tried_again_slowly() {
     }
     peer.pass(30);
     assert_eq!(peer.requests(), ["Heartbeat", "LineOpenRequest"]);
+}
+
+#[test]
+fn a_refusal_that_is_repeated_is_told_once() {
+    let mut peer = open_peer("device,user\n");
+    peer.settle();
+    peer.send(&LineClosedEvent { line_call_manager_id: 1, line_id: 8, reason: LineCloseReason::LINE_RESTRICTED });
+    for _ in 0..20 {
+        peer.pass(30);
+        peer.send(&Heartbeat::default());
+    }
+    let again = LineOpenResponse { sequence_number: 6, result: CtiFailure::CTIERR_LINE_RESTRICTED, ..Default::default() };
+    assert_eq!(peer.send(&again), [""; 0]);
+    assert_eq!(peer.session.status().summary().refusals(), 1);
 }
 
 #[test]

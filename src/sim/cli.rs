@@ -66,9 +66,9 @@ pub struct SimulateArgs {
     /// How many lines are shared: phone 2i has the line of phone 2i - 1 as its second.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub shared_lines: u32,
-    /// Calls a second, at random moments. 0 makes none.
-    #[arg(long, value_name = "R", default_value = "1", value_parser = rate)]
-    pub calls_per_second: f64,
+    /// Calls a second, at random moments; 0 makes none. [default: 1, or 0 with --play]
+    #[arg(long, value_name = "R", value_parser = rate)]
+    pub calls_per_second: Option<f64>,
     /// The seed: the same gives the same calls.
     #[arg(long, value_name = "S", default_value_t = 1)]
     pub seed: u64,
@@ -161,7 +161,7 @@ impl SimulateArgs {
             }],
             lock_after: self.lock_after,
             calls: CallMix {
-                per_second: self.calls_per_second,
+                per_second: self.calls_per_second.unwrap_or(if self.play.is_some() { 0.0 } else { 1.0 }),
                 ring: self.ring_seconds,
                 talk: self.talk_seconds,
                 abandoned: self.abandoned,

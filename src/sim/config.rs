@@ -3,7 +3,7 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::cluster::{Account, AccountState, DeviceKind, DeviceSpec, LineSpec};
+use super::cluster::{Account, DeviceKind, DeviceSpec, LineSpec};
 use super::play::Recording;
 
 /// The partition of all lines.
@@ -52,7 +52,7 @@ pub struct CallMix {
     pub abandoned: f64,
     /// Calls that are never answered and end after three ring times.
     pub no_answer: f64,
-    /// Calls to a busy line.
+    /// Calls from a phone to a line that is busy.
     pub busy: f64,
     /// Answered calls that are put on hold once.
     pub held: f64,
@@ -170,15 +170,7 @@ impl Config {
     }
 
     pub(super) fn accounts(&self) -> Vec<Account> {
-        let account = |config: &AccountConfig| Account {
-            user: config.user.clone(),
-            password: config.password.clone(),
-            cti_enabled: config.cti_enabled,
-            control_any_device: config.control_any_device,
-            state: AccountState::Usable,
-            control_list: vec![],
-            failed_attempts: 0,
-        };
+        let account = |a: &AccountConfig| Account::new(&a.user, &a.password, a.cti_enabled, a.control_any_device);
         self.accounts.iter().map(account).collect()
     }
 }

@@ -28,6 +28,7 @@ pub(super) async fn serve<S: AsyncRead + AsyncWrite>(driver: Arc<Driver>, manage
     let closed = tokio::select! {
         () = read(&driver, id, peer, &mut reader) => false,
         closed = write(&outbox, writer) => closed,
+        () = outbox.given_up() => false,
     };
     if closed {
         // Closing with requests unread would reset the connection, and the client would never read why.

@@ -1,7 +1,7 @@
 //! Commands: faults and single calls on demand. One line of text each, for the control socket; values, for tests.
 //!
 //! A device is named by its number (`1`), its name (`SEP000000000001`) or the number of a line that it has first (`100001`).
-//! Words are separated by spaces; `"several words"` are one.
+//! Words are separated by spaces; `"several words"` are one, and in it `\n` and `\r` are line breaks: callers' names can be hostile.
 
 use std::str::FromStr;
 use std::time::Duration;
@@ -117,7 +117,7 @@ const COMMANDS: &[Entry] = &[
     ("cti-enabled", "cti-enabled USER on|off", "gives or takes away 'Standard CTI Enabled'"),
     ("refuse", "refuse on|off [MANAGER]", "refuses new sessions, or takes them again"),
     ("drop", "drop [MANAGER]", "closes the connections of sessions without a word"),
-    ("heartbeats", "heartbeats on|off", "resumes or stops the CTIManagers' heartbeats"),
+    ("heartbeats", "heartbeats on|off", "resumes or stops the CTIManagers' heartbeats; to a client, events count as heartbeats"),
     ("garbage", "garbage", "sends every client bytes that are not CTIQBE"),
     ("restart", "restart MANAGER SECONDS", "one CTIManager is down for a time; calls go on"),
     ("restart-cluster", "restart-cluster SECONDS", "all of them are, and calls are lost"),
@@ -133,7 +133,7 @@ fn words(line: &str) -> Result<Vec<String>, CommandError> {
     let (mut words, mut quoted) = (Vec::new(), false);
     for part in line.split('"') {
         if quoted {
-            words.push(part.to_owned());
+            words.push(part.replace(r"\n", "\n").replace(r"\r", "\r"));
         } else {
             words.extend(part.split_whitespace().map(str::to_owned));
         }
@@ -233,6 +233,12 @@ mod tests {
     fn quoted_words_are_one() {
         let command: Command = "external 2 +33123401000 \"<script> alert\"".parse().unwrap();
         assert_eq!(command, external("2", "+33123401000", "<script> alert", false));
+    }
+
+    #[test]
+    fn a_name_can_have_a_line_break() {
+        let command: Command = r#"external 2 1 "two\nlines""#.parse().unwrap();
+        assert_eq!(command, external("2", "1", "two\nlines", false));
     }
 
     #[test]

@@ -24,12 +24,14 @@ const TICK: Duration = Duration::from_millis(1);
 pub(super) struct Outbox {
     state: Mutex<OutboxState>,
     wake: Notify,
+    given_up: Notify,
 }
 
 #[derive(Debug, Default)]
 struct OutboxState {
     bytes: Vec<u8>,
     closing: bool,
+    given_up: bool,
 }
 
 impl Outbox {
@@ -48,9 +50,17 @@ impl Outbox {
         }
     }
 
+    /// Waits until the client is given up: its writer may be stuck in a write that never ends.
+    pub async fn given_up(&self) {
+        self.given_up.notified().await;
+    }
+
     /// How many bytes wait now.
     fn push(&self, bytes: Vec<u8>, closing: bool) -> usize {
         let mut state = lock(&self.state);
+        if state.given_up {
+            return 0;
+        }
         if state.bytes.is_empty() {
             state.bytes = bytes;
         } else {
@@ -62,10 +72,10 @@ impl Outbox {
     }
 
     /// Forgets what waits and ends the connection.
-    fn abandon(&self) {
+    fn give_up(&self) {
         let mut state = lock(&self.state);
-        *state = OutboxState { bytes: Vec::new(), closing: true };
-        self.wake.notify_one();
+        *state = OutboxState { given_up: true, ..OutboxState::default() };
+        self.given_up.notify_one();
     }
 }
 
@@ -116,7 +126,7 @@ impl Driver {
             let waiting = outbox.push(bytes, closing);
             if waiting > self.output_limit {
                 Occurrence::ClientTooSlow { waiting, limit: self.output_limit }.emit();
-                outbox.abandon();
+                outbox.give_up();
             }
         });
         for (ManagerId(index), down) in simulation.take_restarts() {

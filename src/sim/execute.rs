@@ -52,7 +52,7 @@ impl Simulation {
                 self.cluster.resume(leg)?;
             }
             Command::HangUp { device } => {
-                let leg = self.leg(device, |_| true)?;
+                let leg = self.leg(device, |l| !l.remote_in_use)?;
                 self.cluster.hang_up(leg, CallStateCause::NORMALCALLCLEARING);
             }
             Command::Unregister { device } => {
@@ -86,7 +86,7 @@ impl Simulation {
                 self.cluster.set_cti_enabled(id, *on);
             }
             Command::Refuse { on, manager } => self.set_refusing(self.manager(*manager)?, *on),
-            Command::Drop { manager } => self.drop_sessions(self.manager(*manager)?, None),
+            Command::Drop { manager } => self.drop_sessions(self.manager(*manager)?),
             Command::Heartbeats { on } => self.set_heartbeats(*on),
             Command::Garbage => self.send_garbage(GARBAGE),
             Command::Restart { manager, down } => {

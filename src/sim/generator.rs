@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cluster::{CallError, CallKey, Caller, Cluster, Destination, DeviceId, DeviceKind, Party};
+use super::cluster::{CallError, CallKey, Caller, Cluster, Destination, DeviceId, DeviceKind, Leg, LegKey, Party};
 use super::config::CallMix;
 use crate::ctiqbe::names::{CallState, CallStateCause, DeviceState};
 
@@ -36,6 +36,9 @@ const DRAWS: usize = 16;
 const BUSY_TONE: Duration = Duration::from_millis(1500);
 /// A call that nobody answers ends after so many mean ring times.
 const NO_ANSWER_RINGS: u32 = 3;
+
+/// Nothing that is drawn lasts longer.
+const LONGEST: Duration = Duration::from_secs(86_400);
 
 /// Names of people outside. Some try those who print them.
 const NAMES: &[&str] = &[
@@ -87,15 +90,14 @@ impl Generator {
     pub fn place(&mut self, cluster: &mut Cluster) -> Option<Planned> {
         let mix = self.mix.clone();
         let mut random = || self.random.f64();
-        let (external, incoming) = (random() < mix.external, random() < 0.5);
         let (busy, waiting) = (random() < mix.busy, random() < mix.waiting);
+        let (external, incoming) = (random() < mix.external && !busy, random() < 0.5);
         let restricted = random() < mix.restricted;
         let fate = random();
         let hold = random() < mix.held;
         let ring = mix.ring.mul_f64(0.5 + random());
 
         let outside = Party::outside(&self.outside_number(), self.random.choice(NAMES).copied().unwrap_or_default());
-        let busy = busy && !(external && incoming);
         let placed = match (external, incoming) {
             (true, true) => {
                 let to = self.draw(cluster, None, waiting)?;
@@ -140,14 +142,15 @@ impl Generator {
         steps
     }
 
-    /// A phone that is registered and free, or (`waiting`) one that talks on its only call.
+    /// A phone that is registered and free, or (`waiting`) one that talks.
     fn draw(&mut self, cluster: &Cluster, except: Option<DeviceId>, waiting: bool) -> Option<DeviceId> {
-        let wanted = if waiting { DeviceState::ACTIVE } else { DeviceState::IDLE };
+        let talks = |id: DeviceId| cluster.find_leg(id, |l| l.state == CallState::CONNECTED).is_some();
+        let free = |id: DeviceId| cluster.device_state(id) == DeviceState::IDLE;
         let suits = |id: &DeviceId| {
             let line = cluster.device(*id).appearances.first().map(|a| cluster.line(cluster.appearance(*a).line));
             // A phone does not call a line that it has itself.
             let own = line.is_some_and(|l| l.appearances.iter().any(|a| Some(cluster.appearance(*a).device) == except));
-            cluster.device(*id).registered && cluster.device_state(*id) == wanted && Some(*id) != except && !own
+            cluster.device(*id).registered && !own && if waiting { talks(*id) } else { free(*id) }
         };
         let drawn = (0..DRAWS).find_map(|_| self.random.choice(&self.phones).copied().filter(suits));
         if drawn.is_none() && waiting { self.draw(cluster, except, false) } else { drawn }
@@ -165,7 +168,7 @@ impl Generator {
 
     fn exponential(&mut self, mean_seconds: f64) -> Duration {
         let uniform = 1.0 - self.random.f64();
-        Duration::from_secs_f64((-uniform.ln() * mean_seconds).clamp(0.0, mean_seconds * 20.0))
+        Duration::try_from_secs_f64(-uniform.ln() * mean_seconds).unwrap_or(LONGEST).min(LONGEST)
     }
 }
 
@@ -175,9 +178,15 @@ impl Generator {
 /// When the call is not in a state that allows it.
 pub fn take(step: Step, call: CallKey, cluster: &mut Cluster) -> Result<(), CallError> {
     let legs = cluster.legs(call);
-    let with_state = |state: CallState| legs.iter().rev().find(|l| l.state == state).map(|l| super::cluster::LegKey { call, leg: l.id });
+    let with_state = |state: CallState| legs.iter().rev().find(|l| l.state == state).map(|l| LegKey { call, leg: l.id });
     match step {
-        Step::Answer => cluster.answer(call, with_state(CallState::ACCEPTED).map(|key| key.leg)),
+        Step::Answer => {
+            // Of the phones of a shared line, one that does nothing else.
+            let ringing = || legs.iter().rev().filter(|l| l.state == CallState::ACCEPTED);
+            let free = |l: &&Leg| cluster.device_state(cluster.appearance(l.appearance).device) == DeviceState::ALERTING;
+            let leg = ringing().find(free).or_else(|| ringing().next()).map(|l| l.id);
+            cluster.answer(call, leg)
+        }
         Step::Hold => cluster.hold(with_state(CallState::CONNECTED).ok_or(CallError::State)?),
         Step::Resume => cluster.resume(with_state(CallState::ONHOLD).ok_or(CallError::State)?),
         Step::HangUp => {
@@ -205,7 +214,7 @@ mod tests {
             .map(|_| {
                 let gap = generator.next_gap();
                 let planned = generator.place(&mut cluster);
-                for planned in &planned {
+                if let Some(planned) = &planned {
                     cluster.clear(planned.call, CallStateCause::NORMALCALLCLEARING);
                 }
                 let events: Vec<_> = std::iter::from_fn(|| cluster.next_event()).collect();

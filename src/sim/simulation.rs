@@ -14,7 +14,7 @@ use super::generator::{Generator, Planned, Step, take};
 use super::play::{RecordedHandle, Recording};
 use super::schedule::Schedule;
 use super::session::{Session, Settings, World};
-use crate::ctiqbe::names::{DeviceRegisteredReason, ProviderCloseReason};
+use crate::ctiqbe::names::DeviceRegisteredReason;
 use crate::ctiqbe::{DecodeError, Frame};
 
 /// The largest request that is taken, in bytes.
@@ -89,10 +89,10 @@ impl Simulation {
         let recording = config.recording.clone().unwrap_or_default();
         for account in &config.accounts {
             let recorded = recording.control_list().iter().filter_map(|name| cluster.find_device(name));
-            let mut list: Vec<_> = recorded.chain((1..=account.control_list).map_while(|n| cluster.device_at(n))).collect();
-            list.sort_unstable();
-            list.dedup();
-            cluster.set_control_list(&account.user, list);
+            let list = recorded.chain((1..=account.control_list).map_while(|n| cluster.device_at(n))).collect();
+            if let Some(id) = cluster.find_account(&account.user) {
+                cluster.set_control_list(id, list);
+            }
         }
         let generator = Generator::new(config.calls.clone(), config.seed, &cluster);
         let settings = Settings {
@@ -268,13 +268,10 @@ impl Simulation {
         self.clients.values().map(info).collect()
     }
 
-    /// Drops the sessions of a CTIManager (of all when `None`) without a word, or with a reason.
-    pub fn drop_sessions(&mut self, manager: Option<ManagerId>, reason: Option<ProviderCloseReason>) {
+    /// Drops the sessions of a CTIManager (of all when `None`) without a word.
+    pub fn drop_sessions(&mut self, manager: Option<ManagerId>) {
         for client in self.clients.values_mut().filter(|c| manager.is_none_or(|m| m == c.manager)) {
-            match reason {
-                Some(reason) => client.session.close(reason),
-                None => client.session.drop_connection(),
-            }
+            client.session.drop_connection();
         }
     }
 
@@ -309,7 +306,7 @@ impl Simulation {
 
     /// Restarts a CTIManager (all when `None`): its sessions are dropped now, and the driver closes its listener for a time.
     pub fn restart(&mut self, manager: Option<ManagerId>, down: Duration) {
-        self.drop_sessions(manager, None);
+        self.drop_sessions(manager);
         let managers = (0..self.manager_count()).map(ManagerId).filter(|m| manager.is_none_or(|wanted| wanted == *m));
         self.restarts.extend(managers.map(|m| (m, down)));
     }

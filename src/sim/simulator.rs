@@ -252,7 +252,7 @@ async fn run_manager(driver: Arc<Driver>, manager: Manager, acceptor: TlsAccepto
                 Occurrence::Down { address: addrs.plain, down }.emit();
                 drop((plain, tls));
                 // What connected between the command and now.
-                driver.with(|simulation| simulation.drop_sessions(Some(id), None));
+                driver.with(|simulation| simulation.drop_sessions(Some(id)));
                 tokio::time::sleep(down).await;
                 plain = listen_again(addrs.plain).await;
                 tls = match addrs.tls {

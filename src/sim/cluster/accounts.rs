@@ -34,13 +34,38 @@ pub struct Account {
     pub control_any_device: bool,
     /// Whether it can log in.
     pub state: AccountState,
-    /// The devices that are associated with the user.
-    pub control_list: Vec<DeviceId>,
+    /// The devices that are associated with the user, in order.
+    pub(super) control_list: Vec<DeviceId>,
     /// Failed attempts since the last good one.
-    pub failed_attempts: u32,
+    failed_attempts: u32,
+}
+
+impl Account {
+    /// An application user with nothing in its control list, who can log in.
+    pub fn new(user: &str, password: &str, cti_enabled: bool, control_any_device: bool) -> Self {
+        let (user, password) = (user.into(), password.into());
+        Self { user, password, cti_enabled, control_any_device, state: AccountState::Usable, control_list: vec![], failed_attempts: 0 }
+    }
+
+    /// The devices that are associated with the user.
+    pub fn control_list(&self) -> &[DeviceId] {
+        &self.control_list
+    }
+
+    /// Whether a device is associated with the user.
+    pub fn has_in_control_list(&self, device: DeviceId) -> bool {
+        self.control_list.binary_search(&device).is_ok()
+    }
 }
 
 impl Cluster {
+    /// Associates devices with an application user: its control list.
+    pub fn set_control_list(&mut self, id: AccountId, mut devices: Vec<DeviceId>) {
+        devices.sort_unstable();
+        devices.dedup();
+        self.account_mut(id).control_list = devices;
+    }
+
     /// An application user.
     #[allow(clippy::indexing_slicing)] // ids are made by this module, and no account is ever removed
     pub fn account(&self, id: AccountId) -> &Account {

@@ -185,7 +185,8 @@ impl Cluster {
         let legs = self.legs(call);
         let ringing = legs.iter().find(|l| Some(l.id) == leg && is_ringing(l.state)).copied();
         let caller = legs.iter().find(|l| l.state == CallState::RINGBACK).copied();
-        if ringing.is_none() && (leg.is_some() || caller.is_none()) {
+        let rings_outside = leg.is_none() && caller.is_some() && !legs.iter().any(|l| is_ringing(l.state));
+        if ringing.is_none() && !rings_outside {
             return Err(CallError::State);
         }
         if let Some(answering) = ringing {
@@ -232,8 +233,8 @@ impl Cluster {
         let Some(leg) = self.leg(key) else { return };
         let others = self.siblings(key.call, &leg);
         let is_caller = leg.origin == CallOrigin::OUTBOUND;
-        let goes_on = if leg.remote_in_use { true } else { !is_caller && is_ringing(leg.state) && !others.is_empty() };
-        if goes_on { self.remove_leg(key, cause) } else { self.clear(key.call, cause) }
+        let rings_on = !is_caller && is_ringing(leg.state) && !others.is_empty();
+        if leg.remote_in_use || rings_on { self.remove_leg(key, cause) } else { self.clear(key.call, cause) }
     }
 
     /// Ends a call on all its lines. Legs in use elsewhere go first and without a disconnect.
@@ -339,6 +340,7 @@ impl Cluster {
         })
     }
 
+    /// Adds a leg, of which nobody is told yet: the first change of its state brings the device's state up to date, after the new call.
     fn add_leg(&mut self, call: CallKey, appearance: AppearanceId, state: CallState, origin: CallOrigin) -> LegKey {
         let key = LegKey { call, leg: self.next_leg };
         self.next_leg = self.next_leg.wrapping_add(1);
@@ -348,7 +350,6 @@ impl Cluster {
         }
         let device = self.appearance(appearance).device;
         self.device_mut(device).legs.push(key);
-        self.update_device(device);
         key
     }
 

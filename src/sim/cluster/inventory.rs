@@ -93,11 +93,4 @@ impl Cluster {
             state: DeviceState::IDLE,
         });
     }
-
-    /// Associates devices with an application user: its control list.
-    pub fn set_control_list(&mut self, user: &str, devices: Vec<DeviceId>) {
-        if let Some(account) = self.accounts.iter_mut().find(|a| a.user == user) {
-            account.control_list = devices;
-        }
-    }
 }

@@ -7,10 +7,9 @@ use std::sync::LazyLock;
 
 use crate::ctiqbe::messages::{
     CallPartyInfoChangedEvent, CallStateChangedEvent_V2, DeviceInServiceEvent, DeviceInfo, DeviceInfoDynamic, DeviceInfoStatic,
-    DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo, DeviceRegistrationInfo, DeviceUnregisteredEvent, ExistingCallEvent,
-    LineInServiceEvent, LineInfo, LineIntercomSpeedDialInfo, NewCallEvent, PartyDNInfo, ProviderCapabilitiesInfo,
-    ProviderDeviceEMLoginStatusChangedEvent, ProviderInitResponse, ProviderOpenCompletedEvent, ProviderOpenResponse,
-    ProviderUserChangedEvent, SIPUrl,
+    DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo, DeviceRegistrationInfo, ExistingCallEvent, LineInServiceEvent, LineInfo,
+    LineIntercomSpeedDialInfo, NewCallEvent, PartyDNInfo, ProviderCapabilitiesInfo, ProviderInitResponse, ProviderOpenCompletedEvent,
+    ProviderOpenResponse, ProviderUserChangedEvent, SIPUrl,
 };
 use crate::ctiqbe::names::{
     DeviceControlType, DeviceLineInfoContent, DeviceProtocol, DeviceRegistrationStatus, DeviceType, ProviderCapabilityBitmask,
@@ -56,9 +55,7 @@ pub(super) static PARTY_INFO: LazyLock<CallPartyInfoChangedEvent<'static>> = Laz
 pub(super) static DEVICE_IN_SERVICE: LazyLock<DeviceInServiceEvent<'static>> =
     LazyLock::new(|| DeviceInServiceEvent { locale: ENGLISH_UNITED_STATES, supported_encoding: ENCODING, ..blank() });
 pub(super) static LINE_IN_SERVICE: LazyLock<LineInServiceEvent<'static>> = LazyLock::new(blank);
-pub(super) static UNREGISTERED: LazyLock<DeviceUnregisteredEvent<'static>> = LazyLock::new(blank);
 pub(super) static REGISTERED: LazyLock<DeviceRegisteredEventWithLineInfo<'static>> = LazyLock::new(blank);
-pub(super) static EM_STATUS: LazyLock<ProviderDeviceEMLoginStatusChangedEvent<'static>> = LazyLock::new(blank);
 pub(super) static USER_CHANGED: LazyLock<ProviderUserChangedEvent<'static>> = LazyLock::new(blank);
 static DEVICE_LINE_INFO: LazyLock<DeviceLineInfoEvent<'static>> = LazyLock::new(blank);
 

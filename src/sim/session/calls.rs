@@ -59,35 +59,33 @@ macro_rules! send_with_parties {
     }};
 }
 
-impl Session {
-    pub(super) fn send_new_call(&mut self, view: &LegView, cluster: &Cluster) {
-        let Some(line_id) = self.asked(view.appearance, |filter| filter.b_new_call_event) else { return };
-        let device_name = latin1(&cluster.device(cluster.appearance(view.appearance).device).name);
-        send_with_parties!(self, NewCallEvent, NEW_CALL, original_party_name, line_id, view, {
+/// The same of a leg that a client hears of for the first time.
+macro_rules! send_whole_leg {
+    ($session:ident, $message:ident, $blank:ident, $original_name:ident, $line_id:expr, $view:expr, $cluster:expr) => {{
+        let whole: &LegView = $view;
+        let device_name = latin1(&$cluster.device($cluster.appearance(whole.appearance).device).name);
+        send_with_parties!($session, $message, $blank, $original_name, $line_id, whole, {
             line_handle_specified: true,
             device_name: Text::new(&device_name),
             global_call_manager_id: CALL_MANAGER,
-            call_id: view.call,
-            state: view.state,
-            origin: view.origin,
-            far_endpoint_type: view.far_end,
+            call_id: whole.call,
+            state: whole.state,
+            origin: whole.origin,
+            far_endpoint_type: whole.far_end,
             call_presentable: true,
         });
+    }};
+}
+
+impl Session {
+    pub(super) fn send_new_call(&mut self, view: &LegView, cluster: &Cluster) {
+        let Some(line_id) = self.asked(view.appearance, |filter| filter.b_new_call_event) else { return };
+        send_whole_leg!(self, NewCallEvent, NEW_CALL, original_party_name, line_id, view, cluster);
     }
 
     /// A call that stood before the client opened the line.
     pub(super) fn send_existing_call(&mut self, line_id: i32, view: &LegView, cluster: &Cluster) {
-        let device_name = latin1(&cluster.device(cluster.appearance(view.appearance).device).name);
-        send_with_parties!(self, ExistingCallEvent, EXISTING_CALL, original_called_party_name, line_id, view, {
-            line_handle_specified: true,
-            device_name: Text::new(&device_name),
-            global_call_manager_id: CALL_MANAGER,
-            call_id: view.call,
-            state: view.state,
-            origin: view.origin,
-            far_endpoint_type: view.far_end,
-            call_presentable: true,
-        });
+        send_whole_leg!(self, ExistingCallEvent, EXISTING_CALL, original_called_party_name, line_id, view, cluster);
     }
 
     pub(super) fn send_parties(&mut self, view: &LegView) {

@@ -1,6 +1,6 @@
 //! Events of the cluster as messages, for a client that is concerned and asked for them.
 
-use super::build::{EM_STATUS, REGISTERED, UNREGISTERED, USER_CHANGED, capabilities, device_info, device_line_info};
+use super::build::{REGISTERED, USER_CHANGED, capabilities, device_info, device_line_info};
 use super::{Phase, Session, Settings};
 use crate::ctiqbe::messages::{
     DeviceClosedEvent, DeviceOutOfServiceEvent, DeviceRegisteredEventWithLineInfo, DeviceStateActiveEvent, DeviceStateAlertingEvent,
@@ -14,11 +14,19 @@ use crate::ctiqbe::names::{
 use crate::ctiqbe::{Text, Wide, encode, latin1};
 use crate::sim::cluster::{Account, AppearanceId, CALL_MANAGER, Cluster, DeviceId, Event, Restriction};
 
+/// The cluster as the session's user sees it.
+#[derive(Clone, Copy)]
+struct Scene<'a> {
+    cluster: &'a Cluster,
+    account: &'a Account,
+    settings: &'a Settings,
+}
+
 impl Session {
     /// Tells the client of an event, if it asked for it.
     pub fn deliver(&mut self, event: &Event, cluster: &Cluster, settings: &Settings) {
         let Phase::Open { account: id } = self.phase else { return };
-        let account = cluster.account(id);
+        let scene = Scene { cluster, account: cluster.account(id), settings };
         match event {
             _ if self.closing => {}
             Event::NewCall(view) => self.send_new_call(view, cluster),
@@ -27,14 +35,14 @@ impl Session {
                 self.send_call_state(*appearance, *leg, (*state, *cause), *reason, *remote_in_use);
             }
             Event::DeviceState(device, state) => self.send_device_state(*device, *state),
-            Event::Registered(device, reason) => self.registered(*device, *reason, cluster, account),
-            Event::Unregistered(device, reason) => self.unregistered(*device, *reason, cluster, account),
-            Event::ExtensionMobility(device, status) => self.extension_mobility(*device, *status, cluster, account),
-            Event::Restricted(Restriction::Device(device)) => self.device_restricted(*device, cluster, account),
-            Event::Restricted(Restriction::Line(line)) => self.line_restricted(*line, cluster, account),
-            Event::Unrestricted(Restriction::Device(device)) => self.device_changed(*device, cluster, account),
-            Event::Unrestricted(Restriction::Line(line)) => self.device_changed(cluster.appearance(*line).device, cluster, account),
-            Event::SuperRight(of, given) if *of == id => self.super_right(*given, account, settings),
+            Event::Registered(device, reason) => self.registered(*device, *reason, scene),
+            Event::Unregistered(device, reason) => self.unregistered(*device, *reason, scene),
+            Event::ExtensionMobility(device, status) => self.extension_mobility(*device, *status, scene),
+            Event::Restricted(Restriction::Device(device)) => self.device_restricted(*device, scene),
+            Event::Restricted(Restriction::Line(line)) => self.line_restricted(*line, scene),
+            Event::Unrestricted(Restriction::Device(device)) => self.device_changed(*device, scene),
+            Event::Unrestricted(Restriction::Line(line)) => self.device_changed(cluster.appearance(*line).device, scene),
+            Event::SuperRight(of, given) if *of == id => self.super_right(*given, scene),
             Event::CtiDisabled(of) if *of == id => self.close(ProviderCloseReason::STANDARD_CTI_ENABLED_PERMISSIONS_REMOVED),
             Event::SuperRight(..) | Event::CtiDisabled(_) => {}
         }
@@ -42,7 +50,7 @@ impl Session {
 
     /// How this session comes to control a device: `NONE` when it does not.
     pub(super) fn control_flags(&self, device: DeviceId, account: &Account) -> DeviceControlFlagBitmask {
-        if account.control_list.contains(&device) {
+        if account.has_in_control_list(device) {
             DeviceControlFlagBitmask::CONTROLLED
         } else if self.acquired.contains(&device) {
             DeviceControlFlagBitmask::ACQUIRED
@@ -69,13 +77,13 @@ impl Session {
         }
     }
 
-    fn registered(&mut self, id: DeviceId, reason: DeviceRegisteredReason, cluster: &Cluster, account: &Account) {
-        if self.filter.device_registered && self.controls(id, account) {
-            let (version, flags) = (self.version, self.control_flags(id, account));
+    fn registered(&mut self, id: DeviceId, reason: DeviceRegisteredReason, scene: Scene<'_>) {
+        if self.filter.device_registered && self.controls(id, scene.account) {
+            let (version, flags) = (self.version, self.control_flags(id, scene.account));
             let content = DeviceLineInfoContent::DEVICE_INFO_DYNAMIC.0
                 | DeviceLineInfoContent::DEVICE_REGISTRATION_INFO.0
                 | DeviceLineInfoContent::LINE_INFO.0;
-            device_line_info(cluster, id, |info| {
+            device_line_info(scene.cluster, id, |info| {
                 let event = DeviceRegisteredEventWithLineInfo {
                     device_name: info.device_name,
                     control_mode_bit_map: flags,
@@ -95,15 +103,15 @@ impl Session {
         if let Some(handle) = self.device_handle(id) {
             self.send_device_in_service(handle);
         }
-        for appearance in &cluster.device(id).appearances {
+        for appearance in &scene.cluster.device(id).appearances {
             if let Some(handle) = self.line_handle(*appearance) {
                 self.send_line_in_service(handle);
             }
         }
     }
 
-    fn unregistered(&mut self, id: DeviceId, reason: DeviceUnregisteredReason, cluster: &Cluster, account: &Account) {
-        let device = cluster.device(id);
+    fn unregistered(&mut self, id: DeviceId, reason: DeviceUnregisteredReason, scene: Scene<'_>) {
+        let device = scene.cluster.device(id);
         for appearance in &device.appearances {
             if let Some(line_id) = self.line_handle(*appearance) {
                 let reason = LineOutOfServiceReason::DEVICE_UNREGISTERED;
@@ -114,41 +122,40 @@ impl Session {
             let reason = DeviceOutOfServiceReason::DEVICE_UNREGISTERED;
             self.send(&DeviceOutOfServiceEvent { device_call_manager_id: CALL_MANAGER, device_id, reason });
         }
-        if self.filter.device_unregistered && self.controls(id, account) {
-            let flags = self.control_flags(id, account);
+        if self.filter.device_unregistered && self.controls(id, scene.account) {
+            let flags = self.control_flags(id, scene.account);
             self.send(&DeviceUnregisteredEvent {
                 device_info: device_info(device, id, Text::new(&latin1(&device.name))),
                 login_user_id: Wide::Str(device.login_user.as_deref().unwrap_or("")),
                 controllable: true,
                 reason,
                 device_control_flag_bit_mask: flags,
-                ..*UNREGISTERED
             });
         }
     }
 
-    fn extension_mobility(&mut self, id: DeviceId, em_status: EmStatus, cluster: &Cluster, account: &Account) {
-        if self.filter.device_em_login_status_change_notify && self.controls(id, account) {
-            let name = latin1(&cluster.device(id).name);
-            self.send(&ProviderDeviceEMLoginStatusChangedEvent { device_name: Text::new(&name), em_status, ..*EM_STATUS });
+    fn extension_mobility(&mut self, id: DeviceId, em_status: EmStatus, scene: Scene<'_>) {
+        if self.filter.device_em_login_status_change_notify && self.controls(id, scene.account) {
+            let name = latin1(&scene.cluster.device(id).name);
+            self.send(&ProviderDeviceEMLoginStatusChangedEvent { device_name: Text::new(&name), em_status });
         }
     }
 
-    fn device_restricted(&mut self, id: DeviceId, cluster: &Cluster, account: &Account) {
-        for appearance in &cluster.device(id).appearances {
+    fn device_restricted(&mut self, id: DeviceId, scene: Scene<'_>) {
+        for appearance in &scene.cluster.device(id).appearances {
             self.close_restricted_line(*appearance);
         }
         if let Some(device_id) = self.device_handle(id) {
             let reason = DeviceCloseReason::DEVICE_RESTRICTED;
             self.send(&DeviceClosedEvent { device_call_manager_id: CALL_MANAGER, device_id, reason });
-            self.forget_device(id, cluster);
+            self.forget_device(id, scene.cluster);
         }
-        self.device_changed(id, cluster, account);
+        self.device_changed(id, scene);
     }
 
-    fn line_restricted(&mut self, id: AppearanceId, cluster: &Cluster, account: &Account) {
+    fn line_restricted(&mut self, id: AppearanceId, scene: Scene<'_>) {
         self.close_restricted_line(id);
-        self.device_changed(cluster.appearance(id).device, cluster, account);
+        self.device_changed(scene.cluster.appearance(id).device, scene);
     }
 
     fn close_restricted_line(&mut self, id: AppearanceId) {
@@ -160,24 +167,25 @@ impl Session {
     }
 
     /// Says that a device's configuration changed: the client asks for it again to learn which of its check boxes are ticked.
-    fn device_changed(&mut self, id: DeviceId, cluster: &Cluster, account: &Account) {
-        if self.filter.directory_change_notify && self.controls(id, account) {
-            let device = cluster.device(id);
-            let flags = self.control_flags(id, account);
+    fn device_changed(&mut self, id: DeviceId, scene: Scene<'_>) {
+        if self.filter.directory_change_notify && self.controls(id, scene.account) {
+            let device = scene.cluster.device(id);
+            let flags = self.control_flags(id, scene.account);
             self.send(&ProviderUserChangedEvent {
                 type_of_notification: ProviderUserNotifyType::DEVICECHANGE,
                 device_info: device_info(device, id, Text::new(&latin1(&device.name))),
+                // In full here too: the client takes what it finds for a change.
+                provider_capabilities_info: capabilities(scene.account, scene.settings.max_devices_open),
                 device_control_flag_bit_mask: flags,
-                ..*USER_CHANGED
             });
         }
     }
 
-    fn super_right(&mut self, given: bool, account: &Account, settings: &Settings) {
+    fn super_right(&mut self, given: bool, scene: Scene<'_>) {
         if self.filter.directory_change_notify {
             self.send(&ProviderUserChangedEvent {
                 type_of_notification: ProviderUserNotifyType::SUPERPROVIDERCHANGED,
-                provider_capabilities_info: capabilities(account, settings.max_devices_open),
+                provider_capabilities_info: capabilities(scene.account, scene.settings.max_devices_open),
                 ..*USER_CHANGED
             });
         }

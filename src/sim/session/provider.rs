@@ -64,7 +64,7 @@ impl Session {
                 return self.close(ProviderCloseReason::PROVIDEROPENFAILURE);
             }
         };
-        let controllable = world.cluster.account(account).control_list.len() as i32;
+        let controllable = world.cluster.account(account).control_list().len() as i32;
         let user = self.user.clone();
         self.send(&ProviderOpenCompletedEvent {
             sequence_number,
@@ -103,7 +103,7 @@ impl Session {
     pub(super) fn all_devices(&mut self, request: &ProviderGetAllDevicesAndLinesRequest, account: AccountId, world: &World<'_>) {
         let sequence_number = request.sequence_number;
         self.send(&ProviderGetAllDevicesAndLinesResponse { sequence_number, result: CtiFailure::OK });
-        for device in &world.cluster.account(account).control_list {
+        for device in world.cluster.account(account).control_list() {
             self.send_device(sequence_number, *device, account, world);
         }
         self.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: sequence_number, result: CtiFailure::OK });
@@ -125,7 +125,7 @@ impl Session {
             None => CtiFailure::CTIERR_INVALID_DEVICE_NAME,
             Some(device) => {
                 let user = world.cluster.account(account);
-                if user.control_any_device || user.control_list.contains(&device) {
+                if user.control_any_device || user.has_in_control_list(device) {
                     self.acquired.insert(device);
                     CtiFailure::OK
                 } else {
@@ -152,7 +152,7 @@ impl Session {
     pub(super) fn controlled(&self, name: Text<'_>, account: AccountId, world: &World<'_>) -> Result<DeviceId, CtiFailure> {
         let device = world.cluster.find_device(&name.to_str()).ok_or(CtiFailure::CTIERR_INVALID_DEVICE_NAME)?;
         let user = world.cluster.account(account);
-        if user.control_list.contains(&device) || self.acquired.contains(&device) {
+        if user.has_in_control_list(device) || self.acquired.contains(&device) {
             Ok(device)
         } else if user.control_any_device {
             Err(CtiFailure::CTIERR_DEVICE_NOT_ACQUIRED)

@@ -47,7 +47,6 @@ impl Provider {
                 cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::Unregistered(reason) });
             }
             Stage::Idle | Stage::Queued | Stage::Unregistered | Stage::Refused => {
-                self.heal_device(&name);
                 self.await_registration(cx, &name, reason);
             }
         }
@@ -62,14 +61,7 @@ impl Provider {
         }
         cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::InService });
         self.no_longer_awaited(Awaited::Device(handle));
-        self.open_lines_that_closed(&name);
-    }
-
-    /// Lines that the cluster closed while the device was away.
-    fn open_lines_that_closed(&mut self, name: &Arc<str>) {
-        if self.devices.get(name).is_some_and(|e| e.lines.iter().any(|l| l.stage == LineStage::Closed)) {
-            self.open_lines(name);
-        }
+        self.open_lines(&name);
     }
 
     /// A device is not observed for now.
@@ -229,19 +221,23 @@ impl Provider {
         let Some(entry) = self.devices.get_mut(device) else { return };
         (entry.listed, entry.acquired) = (false, false);
         self.remove(cx, device);
-        if self.inventory.contains(device)
-            && let Some(entry) = self.devices.get_or_add(device)
-        {
-            entry.named = true;
-            let name = entry.name.clone();
-            if entry.stage == Stage::Idle {
-                self.retry_soon(cx.now, &name);
-                if !self.control_any_device {
-                    self.refuse_device(cx, &name, CtiFailure::CTIERR_ACCESS_TO_DEVICE_DENIED);
-                }
-            }
-        }
+        self.ask_again_if_named(cx, device);
         self.recount();
+    }
+
+    /// A device that is gone but stands in the inventory is asked for again after a while.
+    pub(super) fn ask_again_if_named(&mut self, cx: &mut Context<'_, '_>, device: &str) {
+        if !self.inventory.contains(device) || self.devices.get(device).is_some() {
+            return;
+        }
+        let Some(entry) = self.devices.get_or_add(device) else { return };
+        entry.named = true;
+        let name = entry.name.clone();
+        if self.control_any_device {
+            self.retry_soon(cx.now, &name);
+        } else {
+            self.refuse_device(cx, &name, CtiFailure::CTIERR_ACCESS_TO_DEVICE_DENIED);
+        }
     }
 }
 

@@ -83,6 +83,11 @@ impl Conversation {
         self.waiting.remove(&sequence).map(|(request, _)| request)
     }
 
+    /// The same, if it is a request to which this is an answer. Another one goes on waiting for its own.
+    pub fn answered_if(&mut self, sequence: i32, fits: impl FnOnce(&Request) -> bool) -> Option<Request> {
+        self.waiting(sequence).is_some_and(fits).then(|| self.answered(sequence)).flatten()
+    }
+
     /// This request, if it waits, is answered, whatever its sequence number. Whether it waited.
     pub fn completed(&mut self, request: &Request) -> bool {
         let before = self.waiting.len();

@@ -3,7 +3,6 @@
 use std::sync::Arc;
 
 use super::devices::{Entry, LineEntry, LineStage, Stage};
-use super::occurrence::Occurrence;
 use super::provider::{Context, Provider};
 use super::{Device, DeviceChange, DeviceKind, Finding, Line, LineChange};
 use crate::ctiqbe::Array;
@@ -25,6 +24,15 @@ pub struct Description<'a> {
     more_lines: bool,
 }
 
+/// Characters that are kept of a name or description that the cluster sends.
+const TEXT_LIMIT: usize = 256;
+
+/// A text of the cluster, cut where it is longer than any that it has.
+pub fn bounded(text: &impl std::fmt::Display) -> String {
+    let text = text.to_string();
+    text.char_indices().nth(TEXT_LIMIT).and_then(|(at, _)| text.get(..at)).map(str::to_owned).unwrap_or(text)
+}
+
 fn has(content: DeviceLineInfoContent, part: DeviceLineInfoContent) -> bool {
     content.0 & part.0 != 0
 }
@@ -33,7 +41,7 @@ impl<'a> From<DeviceLineInfoEvent<'a>> for Description<'a> {
     fn from(event: DeviceLineInfoEvent<'a>) -> Self {
         let content = event.event_content;
         Self {
-            name: event.device_name.to_str().into_owned(),
+            name: bounded(&event.device_name),
             controlled: event.control_mode_bit_map.0 & ON_CONTROL_LIST != 0,
             registered: event.device_registration_status != DeviceRegistrationStatus::UNREGISTERED,
             fixed: has(content, DeviceLineInfoContent::DEVICE_INFO_STATIC).then_some(event.device_info_static),
@@ -48,7 +56,7 @@ impl<'a> From<DeviceRegisteredEventWithLineInfo<'a>> for Description<'a> {
     fn from(event: DeviceRegisteredEventWithLineInfo<'a>) -> Self {
         let content = event.event_content;
         Self {
-            name: event.device_name.to_str().into_owned(),
+            name: bounded(&event.device_name),
             controlled: event.control_mode_bit_map.0 & ON_CONTROL_LIST != 0,
             registered: true,
             fixed: None,
@@ -70,7 +78,7 @@ impl Provider {
         let owner = self.inventory.owner(&part.name).map(str::to_owned);
         let named = self.inventory.contains(&part.name);
         let Some(entry) = self.devices.get_or_add(&part.name) else {
-            Occurrence::TableFull { device: &part.name }.emit(self.id);
+            self.table_full(&part.name);
             return None;
         };
         entry.named = named;
@@ -79,10 +87,10 @@ impl Provider {
         let mut device = Device { owner, ..Device::clone(&entry.device) };
         if let Some(fixed) = &part.fixed {
             device.kind = DeviceKind::of(fixed.device_type);
-            device.model = fixed.device_type_name.to_string();
+            device.model = bounded(&fixed.device_type_name);
         }
         if let Some(registration) = &part.registration {
-            device.login_user = Some(registration.unicode_login_user_id.to_string()).filter(|user| !user.is_empty());
+            device.login_user = Some(bounded(&registration.unicode_login_user_id)).filter(|user| !user.is_empty());
         }
         replace_device(entry, device, cx.findings);
         entry.known |= part.fixed.is_some();
@@ -92,7 +100,7 @@ impl Provider {
         entry.more_lines = part.more_lines;
         let name = entry.name.clone();
         if !fits {
-            Occurrence::TableFull { device: &part.name }.emit(self.id);
+            self.table_full(&part.name);
         }
         if all_lines {
             self.drop_unseen_lines(cx, &name);
@@ -104,11 +112,11 @@ impl Provider {
         let Some(entry) = self.devices.get_mut(name) else { return };
         let (seen, gone): (Vec<LineEntry>, Vec<LineEntry>) = std::mem::take(&mut entry.lines).into_iter().partition(|l| l.seen);
         entry.lines = seen;
-        for line in gone {
+        for mut line in gone {
             if let LineStage::Open(handle) = line.stage {
                 self.devices.line_closed(handle);
             }
-            self.release_line(cx, &line);
+            self.release_line(cx, &mut line);
         }
     }
 
@@ -157,8 +165,8 @@ fn take_lines(entry: &mut Entry, lines: &Array<'_, LineInfo<'_>>) -> bool {
     let device = entry.device.clone();
     lines.iter().all(|info| {
         let display_name =
-            if info.unicode_display_name.is_empty() { info.display_name.to_string() } else { info.unicode_display_name.to_string() };
-        let (dn, partition) = (info.name.to_string(), info.partition.to_string());
+            if info.unicode_display_name.is_empty() { bounded(&info.display_name) } else { bounded(&info.unicode_display_name) };
+        let (dn, partition) = (bounded(&info.name), bounded(&info.partition));
         let line = Line { device: device.clone(), dn, partition, display_name };
         let Some(known) = entry.lines.iter_mut().find(|l| l.line.dn == line.dn && l.line.partition == line.partition) else {
             return entry.add_line(Arc::new(line));

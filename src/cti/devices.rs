@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::refusal::Refusal;
+use super::status::Status;
 use super::{Device, DeviceHandle, Line, LineHandle};
 
 /// Devices that are kept. The largest clusters have 40,000 phones.
@@ -103,7 +104,44 @@ pub struct Entry {
     next_line: u32,
 }
 
+impl LineEntry {
+    /// It is refused for this. Whether it was not before: a refusal that is repeated is not news.
+    pub fn refuse(&mut self, refusal: &Refusal, status: &Status) -> bool {
+        replace_refusal(&mut self.refusal, Some(refusal), status)
+    }
+
+    /// It is not refused any more.
+    pub fn heal(&mut self, status: &Status) {
+        replace_refusal(&mut self.refusal, None, status);
+    }
+}
+
+/// Whether it is another than before.
+fn replace_refusal(of: &mut Option<Refusal>, by: Option<&Refusal>, status: &Status) -> bool {
+    if of.as_ref() == by {
+        return false;
+    }
+    if let Some(former) = of.take() {
+        status.heal(&former);
+    }
+    if let Some(refusal) = by {
+        status.refuse(refusal.clone());
+        *of = Some(refusal.clone());
+    }
+    true
+}
+
 impl Entry {
+    /// It is refused for this. Whether it was not before: a refusal that is repeated is not news.
+    pub fn refuse(&mut self, refusal: &Refusal, status: &Status) -> bool {
+        replace_refusal(&mut self.refusal, Some(refusal), status)
+    }
+
+    /// It is not refused any more.
+    pub fn heal(&mut self, status: &Status) {
+        replace_refusal(&mut self.refusal, None, status);
+    }
+
     /// Adds a line; `false` when it has too many.
     pub fn add_line(&mut self, line: Arc<Line>) -> bool {
         if self.lines.len() >= LINE_LIMIT {

@@ -227,7 +227,7 @@ impl Driver {
         self.tell(at, &findings);
         // None of them is kept: this gives their memory back for a read buffer of another lifetime.
         findings.clear();
-        (consumed, findings.into_iter().filter_map(|_| None).collect())
+        (consumed, findings.into_iter().map_while(|_| None).collect())
     }
 
     /// Anything but a read.

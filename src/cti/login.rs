@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Finding;
 use super::conversation::Request;
+use super::describing::bounded;
 use super::heartbeat::Heartbeats;
 use super::occurrence::Occurrence;
 use super::refusal::Refusal;
@@ -48,7 +49,7 @@ impl Session {
             ProviderOpenCompletedEvent::ID => self.open_completed(now, &frame.decode()?, findings),
             ProviderGetCapabilitiesResponse::ID => {
                 let m = frame.decode::<ProviderGetCapabilitiesResponse>()?;
-                if self.talk.answered(m.sequence_number) != Some(Request::Capabilities) {
+                if self.talk.answered_if(m.sequence_number, |r| *r == Request::Capabilities).is_none() {
                     return Ok(());
                 }
                 if m.result.is_ok() {
@@ -61,7 +62,7 @@ impl Session {
             FailureResponse::ID => {
                 let m = frame.decode::<FailureResponse<'_>>()?;
                 if self.talk.answered(m.sequence_number).is_some() {
-                    self.refused(now, m.result, m.description.to_string(), findings);
+                    self.refused(now, m.result, bounded(&m.description), findings);
                 }
             }
             _ => {}
@@ -74,7 +75,7 @@ impl Session {
     }
 
     fn init_answered(&mut self, now: Duration, response: &ProviderInitResponse<'_>, findings: &mut Vec<Finding<'_>>) {
-        if self.talk.answered(response.sequence_number) != Some(Request::Init) {
+        if self.talk.answered_if(response.sequence_number, |r| *r == Request::Init).is_none() {
             return;
         }
         if !response.result.is_ok() {
@@ -120,7 +121,7 @@ impl Session {
             return;
         }
         if !event.reason.is_ok() {
-            return self.refused(now, event.reason, event.failure_description.to_string(), findings);
+            return self.refused(now, event.reason, bounded(&event.failure_description), findings);
         }
         if self.heartbeats.is_none() {
             self.heartbeats = Some(Heartbeats::new(event.client_heartbeat, event.server_heartbeat, self.config.heartbeat, now));
@@ -131,7 +132,7 @@ impl Session {
         if let Some(days) = days.filter(|days| *days < EXPIRY_WARNING) {
             Occurrence::PasswordExpires { days }.emit(self.id);
         }
-        self.cluster = event.cluster_id.to_str().into();
+        self.cluster = bounded(&event.cluster_id).into();
         let deadline = now + Duration::from_secs(self.config.timeouts.request.into());
         self.talk.ask(Request::Capabilities, deadline, |sequence_number| ProviderGetCapabilitiesRequest { sequence_number });
     }

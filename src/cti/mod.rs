@@ -13,6 +13,7 @@ mod conversation;
 pub mod credentials;
 mod describing;
 mod devices;
+mod dispatch;
 pub mod driver;
 mod finding;
 mod heartbeat;

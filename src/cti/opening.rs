@@ -9,6 +9,9 @@ use super::refusal::RefusalKind;
 use super::{DeviceChange, DeviceHandle, Finding, LineChange, LineHandle};
 use crate::ctiqbe::names::{CtiFailure, DeviceUnregisteredReason};
 
+/// Requests that may wait to be sent before answers that came too late are left alone.
+const TOO_LATE_LIMIT: usize = 100_000;
+
 impl Provider {
     /// A device was acquired, or not.
     pub fn acquired(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, result: CtiFailure) {
@@ -44,6 +47,7 @@ impl Provider {
     pub fn device_opened(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, result: CtiFailure, handle: DeviceHandle) {
         let Some(entry) = self.devices.get_mut(name) else { return };
         if result.is_ok() {
+            entry.heal(&self.status);
             self.devices.device_opened(name, handle);
             if let Some(resync) = &mut self.resync {
                 resync.awaited.insert(Awaited::Device(handle));
@@ -52,10 +56,10 @@ impl Provider {
         }
         entry.stage = Stage::Idle;
         if RefusalKind::of(result) == RefusalKind::NotRegistered && !entry.leaving {
-            // Its registration may have been told before the answer: it is looked at again.
             entry.registered = false;
             self.await_registration(cx, name, DeviceUnregisteredReason::UNKNOWN);
-            return;
+            // Its registration may have been told before this answer.
+            return self.retry_late(cx.now, name);
         }
         self.refuse_unless_leaving(cx, name, result);
     }
@@ -78,6 +82,7 @@ impl Provider {
             }
             return;
         }
+        line.heal(&self.status);
         cx.findings.push(Finding::Line { line: line.line.clone(), change: LineChange::Opened(handle) });
         self.devices.line_opened(name, number, handle);
         if let Some(resync) = &mut self.resync {
@@ -87,12 +92,14 @@ impl Provider {
 
     /// An answer that came too late: what it opened is closed, or the next try would find it open.
     pub fn opened_too_late(&mut self, work: Work) {
-        self.begun.push_back(work);
+        if self.begun.len() < TOO_LATE_LIMIT {
+            self.begun.push_back(work);
+        }
     }
 
     fn refuse_unless_leaving(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, result: CtiFailure) {
         if self.devices.get(name).is_some_and(|e| e.leaving) {
-            return self.remove(cx, name);
+            return self.leave(cx, name);
         }
         self.refuse_device(cx, name, result);
     }
@@ -110,6 +117,15 @@ impl Provider {
         }
     }
 
+    /// A device that was to go while a request about it waited goes now.
+    pub(super) fn leave(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>) {
+        if let Some(entry) = self.devices.get_mut(name).filter(|e| e.stage == Stage::Asking) {
+            entry.stage = Stage::Idle;
+        }
+        self.remove(cx, name);
+        self.ask_again_if_named(cx, name);
+    }
+
     /// The device is watched no more: what is open is closed, what was acquired is given back.
     pub(super) fn remove(&mut self, cx: &mut Context<'_, '_>, name: &str) {
         let Some(entry) = self.devices.get_mut(name) else { return };
@@ -119,8 +135,8 @@ impl Provider {
             return;
         }
         self.heal_device(name);
-        let Some(entry) = self.devices.remove(name) else { return };
-        for line in &entry.lines {
+        let Some(mut entry) = self.devices.remove(name) else { return };
+        for line in &mut entry.lines {
             self.release_line(cx, line);
         }
         if let Stage::Open(handle) = entry.stage {
@@ -137,10 +153,8 @@ impl Provider {
     }
 
     /// The line is gone from its device, or its device is: closes it.
-    pub(super) fn release_line(&mut self, cx: &mut Context<'_, '_>, line: &LineEntry) {
-        if let Some(refusal) = &line.refusal {
-            self.status.heal(refusal);
-        }
+    pub(super) fn release_line(&mut self, cx: &mut Context<'_, '_>, line: &mut LineEntry) {
+        line.heal(&self.status);
         self.status.update(|s| s.lines_in_service -= usize::from(line.in_service).min(s.lines_in_service));
         if let LineStage::Open(handle) = line.stage {
             self.no_longer_awaited(Awaited::Line(handle));

@@ -96,6 +96,7 @@ pub struct Provider {
     in_flight: usize,
     device_limit: i32,
     list_completed: bool,
+    table_full_told: bool,
     request_timeout: Duration,
     refused_retry: Duration,
     include_control_list: bool,
@@ -127,6 +128,7 @@ impl Provider {
             in_flight: config.pace.requests_in_flight.max(1),
             device_limit: 0,
             list_completed: false,
+            table_full_told: false,
             request_timeout: Duration::from_secs(config.timeouts.request.into()),
             refused_retry: Duration::from_secs(config.retry.refused_device.into()),
             include_control_list: config.inventory.include_control_list,
@@ -200,7 +202,7 @@ impl Provider {
     fn name_device(&mut self, cx: &mut Context<'_, '_>, name: &str) {
         let owner = self.inventory.owner(name).map(str::to_owned);
         let Some(entry) = self.devices.get_or_add(name) else {
-            return Occurrence::TableFull { device: name }.emit(self.id);
+            return self.table_full(name);
         };
         (entry.named, entry.leaving) = (true, false);
         if !entry.known {
@@ -209,6 +211,13 @@ impl Provider {
         if matches!(entry.stage, Stage::Idle | Stage::PassedOver) {
             let name = entry.name.clone();
             self.enqueue(cx, &name);
+        }
+    }
+
+    /// Something was left out. It is told once.
+    pub(super) fn table_full(&mut self, device: &str) {
+        if !std::mem::replace(&mut self.table_full_told, true) {
+            Occurrence::TableFull { device }.emit(self.id);
         }
     }
 
@@ -284,18 +293,17 @@ impl Provider {
     fn go_on(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, ask: impl FnOnce(&mut Self, &Arc<str>, Work)) {
         let Some(entry) = self.devices.get(name) else { return };
         if entry.leaving {
-            return self.remove(cx, name);
+            return self.leave(cx, name);
         }
         if matches!(entry.stage, Stage::Open(_)) {
             return self.open_lines(name);
         }
-        let next = self.next_step(entry);
-        self.heal_device(name);
-        match next {
+        match self.next_step(entry) {
             Next::Ask(work) => ask(self, name, work(name.clone())),
             Next::Refuse(result) => self.refuse_device(cx, name, result),
             Next::AwaitRegistration => self.await_registration(cx, name, DeviceUnregisteredReason::UNKNOWN),
             Next::PassOver => {
+                self.heal_device(name);
                 if let Some(entry) = self.devices.get_mut(name) {
                     entry.stage = Stage::PassedOver;
                 }
@@ -303,18 +311,16 @@ impl Provider {
         }
     }
 
-    /// Lines that are closed and may be opened are opened.
+    /// Lines that are closed and may be opened are opened, once their device is in service: that is the order of Cisco's client.
     pub(super) fn open_lines(&mut self, name: &Arc<str>) {
-        let Some(entry) = self.devices.get_mut(name) else { return };
+        let Some(entry) = self.devices.get_mut(name).filter(|e| e.in_service) else { return };
         for line in entry.lines.iter_mut().filter(|l| matches!(l.stage, LineStage::Closed | LineStage::Refused)) {
-            if let Some(refusal) = line.refusal.take() {
-                self.status.heal(&refusal);
-            }
             if self.selection.allows_line(&line.line.dn, &line.line.partition) {
                 line.stage = LineStage::Asking;
                 self.begun.push_back(Work::OpenLine(name.clone(), line.number));
             } else {
                 line.stage = LineStage::PassedOver;
+                line.heal(&self.status);
             }
         }
     }
@@ -324,22 +330,22 @@ impl Provider {
         let refusal = Refusal::of_device(CtiFailure::DEVICE_NOT_REGISTERED, name.clone());
         let Some(entry) = self.devices.get_mut(name) else { return };
         entry.stage = Stage::Unregistered;
-        entry.refusal = Some(refusal.clone());
-        self.status.refuse(refusal);
-        cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::Unregistered(reason) });
+        if entry.refuse(&refusal, &self.status) {
+            cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::Unregistered(reason) });
+        }
     }
 
     /// The device was refused: it is tried again after a while.
     pub(super) fn refuse_device(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, result: CtiFailure) {
         let refusal = Refusal::of_device(result, name.clone());
-        let after = self.patience(refusal.kind());
-        self.heal_device(name);
         let Some(entry) = self.devices.get_mut(name) else { return };
         entry.stage = Stage::Refused;
-        entry.refusal = Some(refusal.clone());
-        cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::Refused { result, cure: refusal.cure() } });
-        self.retry(cx.now + after, name);
-        self.refused(refusal);
+        if entry.refuse(&refusal, &self.status) {
+            let change = DeviceChange::Refused { result, cure: refusal.cure() };
+            cx.findings.push(Finding::Device { device: entry.device.clone(), change });
+            self.log(&refusal);
+        }
+        self.retry(cx.now + self.patience(refusal.kind()), name);
     }
 
     /// The line was refused: it is tried again after a while.
@@ -347,10 +353,11 @@ impl Provider {
         let Some(line) = self.devices.get_mut(name).and_then(|e| e.line_mut(number)) else { return };
         let refusal = Refusal::of_line(result, name.clone(), &line.line.dn);
         line.stage = LineStage::Refused;
-        line.refusal = Some(refusal.clone());
-        cx.findings.push(Finding::Line { line: line.line.clone(), change: LineChange::Refused { result, cure: refusal.cure() } });
+        if line.refuse(&refusal, &self.status) {
+            cx.findings.push(Finding::Line { line: line.line.clone(), change: LineChange::Refused { result, cure: refusal.cure() } });
+            self.log(&refusal);
+        }
         self.retry(cx.now + self.patience(refusal.kind()), name);
-        self.refused(refusal);
     }
 
     fn patience(&self, kind: RefusalKind) -> Duration {
@@ -358,17 +365,21 @@ impl Provider {
     }
 
     /// While everything is being opened the refusals are told together at the end: there may be thousands.
-    fn refused(&self, refusal: Refusal) {
+    fn log(&self, refusal: &Refusal) {
         if self.resync.is_none() {
-            Occurrence::Refused(&refusal).emit(self.id);
+            Occurrence::Refused(refusal).emit(self.id);
         }
-        self.status.refuse(refusal);
     }
 
     pub(super) fn heal_device(&mut self, name: &str) {
-        if let Some(refusal) = self.devices.get_mut(name).and_then(|e| e.refusal.take()) {
-            self.status.heal(&refusal);
+        if let Some(entry) = self.devices.get_mut(name) {
+            entry.heal(&self.status);
         }
+    }
+
+    /// The device is looked at again after as long as a refused one.
+    pub(super) fn retry_late(&mut self, now: Duration, name: &Arc<str>) {
+        self.retry(now + self.refused_retry, name);
     }
 
     /// The device is looked at again soon.
@@ -390,7 +401,11 @@ impl Provider {
             self.retries.pop_first();
             let Some(entry) = self.devices.get_mut(&name) else { continue };
             entry.retry_at = None;
-            if matches!(entry.stage, Stage::Idle | Stage::Refused | Stage::Open(_)) {
+            if entry.stage == Stage::Unregistered {
+                // Its registration may have been missed: it is asked.
+                entry.described = false;
+            }
+            if matches!(entry.stage, Stage::Idle | Stage::Refused | Stage::Unregistered | Stage::Open(_)) {
                 self.enqueue(cx, &name);
             }
         }

@@ -11,18 +11,18 @@ use thiserror::Error;
 use super::connect::ConnectError;
 use super::conversation::{Conversation, Request};
 use super::credentials::Password;
-use super::describing::Description;
+use super::dispatch;
 use super::heartbeat::Heartbeats;
 use super::inventory::DeviceList;
 use super::manager::{Failover, ManagerAddress};
 use super::occurrence::Occurrence;
-use super::provider::{Awaited, Context, Provider, Work};
+use super::provider::{Awaited, Context, Provider};
 use super::refusal::{Refusal, RefusalKind, of_provider_close};
 use super::status::{SessionState, Status};
-use super::{Config, DeviceHandle, Finding, LineHandle, SessionId, asked};
+use super::{Config, Finding, LineHandle, SessionId, asked};
 use crate::ctiqbe::login::LoginError;
 use crate::ctiqbe::messages::*;
-use crate::ctiqbe::names::{CtiFailure, DeviceState, ProviderCloseReason};
+use crate::ctiqbe::names::{CtiFailure, ProviderCloseReason};
 use crate::ctiqbe::{DecodeError, Frame, Message, VERSION_11_5, schema};
 use crate::time::Timestamp;
 
@@ -76,7 +76,7 @@ pub enum Ending {
     #[error("the connection broke: {error}{hint}")]
     Broken {
         /// How.
-        error: std::io::Error,
+        error: String,
         /// What to look at.
         hint: &'static str,
     },
@@ -252,7 +252,8 @@ impl Session {
         if self.provider.resync.is_some()
             && let Ok(event) = frame.decode::<ExistingCallCompletedEvent>()
         {
-            self.provider.no_longer_awaited(Awaited::Calls(line(event.line_call_manager_id, event.line_id)));
+            let handle = LineHandle { call_manager: event.line_call_manager_id, line: event.line_id };
+            self.provider.no_longer_awaited(Awaited::Calls(handle));
             self.provider.progress(now);
         }
         findings.push(Finding::Message(frame));
@@ -303,7 +304,7 @@ impl Session {
             }
             _ => {
                 let cx = &mut Self::context(&mut self.talk, findings, now);
-                return devices_message(&mut self.provider, cx, frame);
+                return dispatch::devices_message(&mut self.provider, cx, frame);
             }
         }
         Ok(())
@@ -318,7 +319,7 @@ impl Session {
     }
 
     fn completed(&mut self, now: Duration, sequence: i32, result: CtiFailure, findings: &mut Vec<Finding<'_>>) {
-        match self.talk.answered(sequence) {
+        match self.talk.answered_if(sequence, |r| matches!(r, Request::List | Request::Describe(_))) {
             Some(Request::List) if result.is_ok() => self.provider.listed(&mut Self::context(&mut self.talk, findings, now)),
             Some(Request::Describe(name)) => {
                 self.provider.described(&mut Self::context(&mut self.talk, findings, now), &name, result);
@@ -408,7 +409,8 @@ impl Session {
 
     /// The connection broke.
     pub fn broken(&mut self, now: Duration, error: std::io::Error, findings: &mut Vec<Finding<'_>>) {
-        let hint = self.hint();
+        // What breaks a TLS connection may be that our certificate was not accepted.
+        let (error, hint) = if self.config.tls.is_some() { (super::tls::explain(&error), "") } else { (error.to_string(), self.hint()) };
         self.disconnected(now, Ending::Broken { error, hint }, findings);
     }
 
@@ -478,126 +480,5 @@ impl Session {
     }
 }
 
-fn device(call_manager: i32, device: i32) -> DeviceHandle {
-    DeviceHandle { call_manager, device }
-}
-
-fn line(call_manager: i32, line: i32) -> LineHandle {
-    LineHandle { call_manager, line }
-}
-
-/// Messages about devices and lines.
-fn devices_message(provider: &mut Provider, cx: &mut Context<'_, '_>, frame: &Frame<'_>) -> Result<(), DecodeError> {
-    match frame.id {
-        DeviceLineInfoEvent::ID => {
-            let m = frame.decode::<DeviceLineInfoEvent<'_>>()?;
-            let deadline = provider.deadline_of_request(cx.now);
-            cx.talk.renew(m.request_id, deadline);
-            match cx.talk.waiting(m.request_id) {
-                // Its completion moves the device on.
-                Some(Request::Describe(_)) => {
-                    provider.describe(cx, Description::from(m), false);
-                }
-                waiting => {
-                    let in_control_list = waiting == Some(&Request::List);
-                    provider.described_unasked(cx, Description::from(m), in_control_list);
-                }
-            }
-        }
-        ProviderDeviceAcquireResponse::ID => {
-            let m = frame.decode::<ProviderDeviceAcquireResponse>()?;
-            if let Some(Request::Acquire(name)) = cx.talk.answered(m.sequence_number) {
-                provider.acquired(cx, &name, m.result);
-            }
-        }
-        DeviceOpenResponse::ID => {
-            let m = frame.decode::<DeviceOpenResponse>()?;
-            let handle = device(m.call_manager_id, m.device_id);
-            match cx.talk.answered(m.sequence_number) {
-                Some(Request::OpenDevice(name)) => provider.device_opened(cx, &name, m.result, handle),
-                None if m.result.is_ok() => provider.opened_too_late(Work::Close(handle)),
-                _ => {}
-            }
-        }
-        LineOpenResponse::ID => {
-            let m = frame.decode::<LineOpenResponse>()?;
-            let handle = line(m.line_call_manager_id, m.line_id);
-            match cx.talk.answered(m.sequence_number) {
-                Some(Request::OpenLine(name, number)) => provider.line_opened(cx, &name, number, m.result, handle),
-                None if m.result.is_ok() => provider.opened_too_late(Work::CloseLine(handle)),
-                _ => {}
-            }
-        }
-        DeviceCloseResponse::ID => drop(cx.talk.answered(frame.decode::<DeviceCloseResponse>()?.sequence_number)),
-        LineCloseResponse::ID => drop(cx.talk.answered(frame.decode::<LineCloseResponse>()?.sequence_number)),
-        ProviderDeviceDeAcquireResponse::ID => {
-            cx.talk.answered(frame.decode::<ProviderDeviceDeAcquireResponse>()?.sequence_number);
-        }
-        DeviceInServiceEvent::ID => {
-            let m = frame.decode::<DeviceInServiceEvent<'_>>()?;
-            provider.device_in_service(cx, device(m.device_call_manager_id, m.device_id));
-        }
-        DeviceOutOfServiceEvent::ID => {
-            let m = frame.decode::<DeviceOutOfServiceEvent>()?;
-            provider.device_out_of_service(cx, device(m.device_call_manager_id, m.device_id), m.reason);
-        }
-        DeviceClosedEvent::ID => {
-            let m = frame.decode::<DeviceClosedEvent>()?;
-            provider.device_closed(cx, device(m.device_call_manager_id, m.device_id), m.reason);
-        }
-        LineInServiceEvent::ID => {
-            let m = frame.decode::<LineInServiceEvent<'_>>()?;
-            provider.line_in_service(cx, line(m.line_call_manager_id, m.line_id));
-        }
-        LineOutOfServiceEvent::ID => {
-            let m = frame.decode::<LineOutOfServiceEvent>()?;
-            provider.line_out_of_service(cx, line(m.line_call_manager_id, m.line_id), m.reason);
-        }
-        LineClosedEvent::ID => {
-            let m = frame.decode::<LineClosedEvent>()?;
-            provider.line_closed(cx, line(m.line_call_manager_id, m.line_id), m.reason);
-        }
-        DeviceRegisteredEvent::ID => {
-            let m = frame.decode::<DeviceRegisteredEvent<'_>>()?;
-            provider.registered(cx, &m.device_info.name.to_str(), None);
-        }
-        DeviceRegisteredEventWithLineInfo::ID => {
-            let m = frame.decode::<DeviceRegisteredEventWithLineInfo<'_>>()?;
-            provider.registered(cx, &m.device_name.to_str(), Some(Description::from(m)));
-        }
-        DeviceUnregisteredEvent::ID => {
-            let m = frame.decode::<DeviceUnregisteredEvent<'_>>()?;
-            provider.unregistered(cx, &m.device_info.name.to_str(), m.reason);
-        }
-        ProviderUserChangedEvent::ID => provider.user_changed(cx, &frame.decode::<ProviderUserChangedEvent<'_>>()?),
-        ProviderDeviceDeAcquiredEvent::ID => {
-            let m = frame.decode::<ProviderDeviceDeAcquiredEvent<'_>>()?;
-            provider.gone(cx, &m.device_name.to_str());
-        }
-        ProviderDeviceEMLoginStatusChangedEvent::ID => {
-            provider.login_changed(&frame.decode::<ProviderDeviceEMLoginStatusChangedEvent<'_>>()?.device_name.to_str());
-        }
-        DeviceStateIdleEvent::ID => {
-            let m = frame.decode::<DeviceStateIdleEvent>()?;
-            provider.device_state(cx, device(m.device_call_manager_id, m.device_id), DeviceState::IDLE);
-        }
-        DeviceStateActiveEvent::ID => {
-            let m = frame.decode::<DeviceStateActiveEvent>()?;
-            provider.device_state(cx, device(m.device_call_manager_id, m.device_id), DeviceState::ACTIVE);
-        }
-        DeviceStateAlertingEvent::ID => {
-            let m = frame.decode::<DeviceStateAlertingEvent>()?;
-            provider.device_state(cx, device(m.device_call_manager_id, m.device_id), DeviceState::ALERTING);
-        }
-        DeviceStateHeldEvent::ID => {
-            let m = frame.decode::<DeviceStateHeldEvent>()?;
-            provider.device_state(cx, device(m.device_call_manager_id, m.device_id), DeviceState::HELD);
-        }
-        DeviceStateWhisperEvent::ID => {
-            let m = frame.decode::<DeviceStateWhisperEvent>()?;
-            provider.device_state(cx, device(m.device_call_manager_id, m.device_id), DeviceState::WHISPER);
-        }
-        _ => {}
-    }
-    Ok(())
-}
+#[cfg(test)]
+mod tests;

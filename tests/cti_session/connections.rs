@@ -5,6 +5,9 @@ use std::sync::Arc;
 
 use callcast::cti::config::Tls;
 use callcast::sim::ManagerConfig;
+use rustls::pki_types::CertificateDer;
+use rustls::server::WebPkiClientVerifier;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::harness::{Cluster, LIMIT, cluster, plain, start};
 
@@ -37,18 +40,33 @@ async fn another_certificate_than_the_pinned_one_is_refused() {
     assert!(reason.contains("not the pinned one") && reason.contains("tls.pinned_sha256"), "{reason}");
 }
 
-/// A server with TLS and nothing more; its certificate, self-signed for `cucm-pub.example`, in PEM.
-async fn tls_server() -> (SocketAddr, String) {
+/// A server with TLS that hangs up after the first request, and asks for this client certificate; its own certificate,
+/// self-signed for `cucm-pub.example`, in PEM.
+async fn tls_server(client: Option<CertificateDer<'static>>) -> (SocketAddr, String) {
     let issued = rcgen::generate_simple_self_signed(vec!["cucm-pub.example".into()]).unwrap();
     let certificate = issued.cert.der().clone();
     let key = rustls::pki_types::PrivateKeyDer::try_from(issued.signing_key.serialize_der()).unwrap();
     let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-    let config = rustls::ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
-    let config = config.with_no_client_auth().with_single_cert(vec![certificate], key).unwrap();
+    let config = rustls::ServerConfig::builder_with_provider(provider.clone()).with_safe_default_protocol_versions().unwrap();
+    let config = match client {
+        Some(client) => {
+            let mut roots = rustls::RootCertStore::empty();
+            roots.add(client).unwrap();
+            let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+            config.with_client_cert_verifier(verifier)
+        }
+        None => config.with_no_client_auth(),
+    };
+    let config = config.with_single_cert(vec![certificate], key).unwrap();
     let acceptor = tokio_rustls::TlsAcceptor::from(Arc::new(config));
     let address = serve(move |stream| {
         let acceptor = acceptor.clone();
-        async move { drop(acceptor.accept(stream).await) }
+        async move {
+            if let Ok(mut client) = acceptor.accept(stream).await {
+                client.read(&mut [0; 4096]).await.unwrap();
+                client.shutdown().await.unwrap();
+            }
+        }
     })
     .await;
     (address, issued.cert.pem())
@@ -56,7 +74,7 @@ async fn tls_server() -> (SocketAddr, String) {
 
 #[tokio::test]
 async fn a_certificate_is_pinned_by_its_file() {
-    let (address, certificate) = tls_server().await;
+    let (address, certificate) = tls_server(None).await;
     let session = start(&[address], |config, folder| {
         let path = folder.join("pin.pem");
         std::fs::write(&path, certificate).unwrap();
@@ -67,8 +85,42 @@ async fn a_certificate_is_pinned_by_its_file() {
 }
 
 #[tokio::test]
+async fn a_missing_client_certificate_is_told() {
+    let client = rcgen::generate_simple_self_signed(vec!["callcast".into()]).unwrap();
+    let (address, certificate) = tls_server(Some(client.cert.der().clone())).await;
+    let session = start(&[address], |config, folder| {
+        let path = folder.join("pin.pem");
+        std::fs::write(&path, certificate).unwrap();
+        config.tls = Some(Tls { pinned_certificate_file: Some(path), ..Tls::default() });
+    });
+    let reason = session.waits().await;
+    assert!(reason.contains("client certificate"), "{reason}");
+}
+
+#[tokio::test]
+async fn a_client_certificate_is_shown() {
+    let client = rcgen::generate_simple_self_signed(vec!["callcast".into()]).unwrap();
+    let (address, certificate) = tls_server(Some(client.cert.der().clone())).await;
+    let session = start(&[address], |config, folder| {
+        let file = |name: &str, text: String| {
+            let path = folder.join(name);
+            std::fs::write(&path, text).unwrap();
+            Some(path)
+        };
+        config.tls = Some(Tls {
+            pinned_certificate_file: file("pin.pem", certificate),
+            client_certificate_file: file("client.pem", client.cert.pem()),
+            client_key_file: file("client.key", client.signing_key.serialize_pem()),
+            ..Tls::default()
+        });
+    });
+    let reason = session.waits().await;
+    assert!(reason.contains("before the login was complete"), "{reason}");
+}
+
+#[tokio::test]
 async fn a_certificate_of_another_name_is_refused_with_the_names_it_has() {
-    let (address, certificate) = tls_server().await;
+    let (address, certificate) = tls_server(None).await;
     let session = start(&[address], |config, folder| {
         let path = folder.join("ca.pem");
         std::fs::write(&path, certificate).unwrap();
@@ -103,7 +155,6 @@ async fn serve<F: Future<Output = ()> + Send + 'static>(answer: impl Fn(tokio::n
 
 #[tokio::test]
 async fn a_port_that_is_not_ctiqbe_is_told() {
-    use tokio::io::AsyncWriteExt;
     let address = serve(async |mut stream: tokio::net::TcpStream| {
         stream.write_all(b"HTTP/1.1 400 Bad Request\r\n\r\n").await.unwrap();
         tokio::time::sleep(LIMIT).await;

@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
 
+pub mod api;
 pub mod calls;
 pub mod cti;
 pub mod ctiqbe;
@@ -11,6 +12,7 @@ pub mod event;
 pub mod gateway;
 pub mod hub;
 pub mod journal;
+pub mod sinks;
 pub mod state;
 pub mod telemetry;
 pub mod time;

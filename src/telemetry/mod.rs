@@ -6,5 +6,5 @@
 mod metrics;
 mod occurrence;
 
-pub use metrics::Metrics;
+pub use metrics::{Counted, Metrics};
 pub use occurrence::Occurrence;

@@ -8,5 +8,5 @@ mod metrics;
 mod occurrence;
 
 pub use log::{LogError, LogOptions, init, level_filter};
-pub use metrics::{Metrics, MetricsError};
+pub use metrics::{Counted, Metrics, MetricsError};
 pub use occurrence::Occurrence;

@@ -30,6 +30,8 @@ use crate::time::Timestamp;
 const READ: usize = 64 * 1024;
 /// Bytes that may wait to be written before the session counts as broken. Requests in flight bound it far below this.
 const WRITE_LIMIT: usize = 16 << 20;
+/// How long nothing is looked at while nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -158,6 +160,7 @@ impl Driver {
         let mut written = 0;
         let mut flushed = true;
         let mut reusable: Vec<Finding<'static>> = vec![];
+        let mut alarm = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         while self.session.is_talking() {
             if written == leaving.len() {
                 leaving.clear();
@@ -169,7 +172,14 @@ impl Driver {
                 self.input(|session, now, findings| session.broken(now, stuck, findings));
                 break;
             }
-            let alarm = self.session.deadline().map_or_else(|| Instant::now() + Duration::from_secs(60), |at| self.zero + at);
+            let due = match self.session.deadline() {
+                Some(at) => self.zero + at,
+                None if alarm.is_elapsed() => Instant::now() + IDLE,
+                None => alarm.deadline(),
+            };
+            if due != alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
             arrived.reserve(READ);
             let waiting = leaving.get(written..).unwrap_or_default();
             tokio::select! {
@@ -189,7 +199,7 @@ impl Driver {
                     }
                     Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
-                () = tokio::time::sleep_until(alarm) => self.input(Session::tick),
+                () = alarm.as_mut() => self.input(Session::tick),
                 command = next_command(&mut self.commands) => self.obey(command),
                 () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
             }

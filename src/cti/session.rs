@@ -23,7 +23,7 @@ use super::{Config, Finding, LineHandle, SessionId, asked};
 use crate::ctiqbe::login::LoginError;
 use crate::ctiqbe::messages::*;
 use crate::ctiqbe::names::{CtiFailure, ProviderCloseReason};
-use crate::ctiqbe::{DecodeError, Frame, Message, VERSION_11_5, schema};
+use crate::ctiqbe::{DecodeError, Frame, Message, Side, VERSION_11_5, schema};
 use crate::time::Timestamp;
 
 /// Why a session ended, or could not be opened.
@@ -286,21 +286,13 @@ impl Session {
                     self.failed(now, request, failure.result, findings);
                 }
             }
-            ProviderGetAllDevicesAndLinesResponse::ID => {
-                let m = frame.decode::<ProviderGetAllDevicesAndLinesResponse>()?;
-                self.partly_answered(now, m.sequence_number, m.result, findings);
+            ProviderGetAllDevicesAndLinesResponse::ID | ProviderGetSingleDeviceAndLinesResponse::ID => {
+                let (sequence, result) = answer(frame)?;
+                self.partly_answered(now, sequence, result, findings);
             }
-            ProviderGetSingleDeviceAndLinesResponse::ID => {
-                let m = frame.decode::<ProviderGetSingleDeviceAndLinesResponse>()?;
-                self.partly_answered(now, m.sequence_number, m.result, findings);
-            }
-            ProviderGetAllDevicesAndLinesCompletedEvent::ID => {
-                let m = frame.decode::<ProviderGetAllDevicesAndLinesCompletedEvent>()?;
-                self.completed(now, m.request_id, m.result, findings);
-            }
-            ProviderGetSingleDeviceAndLinesCompletedEvent::ID => {
-                let m = frame.decode::<ProviderGetSingleDeviceAndLinesCompletedEvent>()?;
-                self.completed(now, m.request_id, m.result, findings);
+            ProviderGetAllDevicesAndLinesCompletedEvent::ID | ProviderGetSingleDeviceAndLinesCompletedEvent::ID => {
+                let (sequence, result) = answer(frame)?;
+                self.completed(now, sequence, result, findings);
             }
             _ => {
                 let cx = &mut Self::context(&mut self.talk, findings, now);
@@ -478,6 +470,12 @@ impl Session {
         self.phase = Phase::Finished;
         self.status.set_state(SessionState::Stopped);
     }
+}
+
+/// What all responses, and the events that complete a request, begin with.
+fn answer(frame: &Frame<'_>) -> Result<(i32, CtiFailure), DecodeError> {
+    let mut reader = frame.reader(Side::Server);
+    Ok((reader.int()?, CtiFailure(reader.int()?)))
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use crate::ctiqbe::names::{
     DeviceCloseReason, DeviceControlFlagBitmask, DeviceLineInfoContent, DeviceRegistrationStatus, DeviceUnregisteredReason,
     LineCloseReason, ProviderUserNotifyType,
 };
-use crate::ctiqbe::{Array, FRAME_LIMIT, Side, Text, VERSION_12_5, Wide, encode, value};
+use crate::ctiqbe::{Array, FRAME_LIMIT, Text, VERSION_12_5, Wide, encode, value};
 
 const PHONE: &str = "SEP000000000001";
 
@@ -83,6 +83,9 @@ impl Peer {
         let mut findings = vec![];
         self.session.receive(self.now, frame, &mut findings);
         self.session.tick(self.now, &mut findings);
+        // Or a driver would spin.
+        let due = self.session.deadline().filter(|at| *at <= self.now);
+        assert!(due.is_none() || !self.session.is_talking(), "{due:?} at {:?}", self.now);
         findings.iter().map(print).collect()
     }
 
@@ -96,6 +99,9 @@ impl Peer {
         self.now += secs(seconds);
         let mut findings = vec![];
         self.session.tick(self.now, &mut findings);
+        // Or a driver would spin.
+        let due = self.session.deadline().filter(|at| *at <= self.now);
+        assert!(due.is_none() || !self.session.is_talking(), "{due:?} at {:?}", self.now);
         findings.iter().map(print).collect()
     }
 

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::{Stream, connect};
 use super::credentials::{Password, PasswordError};
@@ -93,8 +94,21 @@ pub async fn run(
     let failover = Failover::new(managers, seconds(config.retry.first), seconds(config.retry.max), Box::new(fastrand::f64));
     let began = Timestamp::now();
     let session = Session::new(id, config.clone(), password, inventory, failover, status, began);
-    Driver { id, config, tls, session, observer, commands, shutdown, zero: Instant::now() }.run().await;
+    let (sender, reloads) = mpsc::channel(1);
+    let _reloader = AbortOnDropHandle::new(tokio::spawn(reload_on_command(config.clone(), commands, sender)));
+    Driver { id, config, tls, session, observer, reloads, shutdown, zero: Instant::now() }.run().await;
     Ok(())
+}
+
+/// Reads files aside: they may be slow, and the task that reads the socket waits for nothing.
+async fn reload_on_command(config: Config, mut commands: mpsc::Receiver<Command>, reloads: mpsc::Sender<Result<Material, StartError>>) {
+    while let Some(Command::Reload) = commands.recv().await {
+        let config = config.clone();
+        let Ok(loaded) = tokio::task::spawn_blocking(move || Material::load(&config)).await else { continue };
+        if reloads.send(loaded).await.is_err() {
+            return;
+        }
+    }
 }
 
 struct Driver {
@@ -103,7 +117,7 @@ struct Driver {
     tls: Option<Arc<ClientConfig>>,
     session: Session,
     observer: Arc<dyn Observer>,
-    commands: mpsc::Receiver<Command>,
+    reloads: mpsc::Receiver<Result<Material, StartError>>,
     shutdown: CancellationToken,
     /// When the session's time began.
     zero: Instant,
@@ -129,7 +143,7 @@ impl Driver {
     async fn wait(&mut self, until: Duration) {
         tokio::select! {
             () = tokio::time::sleep_until(self.zero + until) => {}
-            command = next_command(&mut self.commands) => self.obey(command),
+            Some(loaded) = self.reloads.recv() => self.reload(loaded),
             () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
         }
     }
@@ -200,7 +214,7 @@ impl Driver {
                     Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
                 () = alarm.as_mut() => self.input(Session::tick),
-                command = next_command(&mut self.commands) => self.obey(command),
+                Some(loaded) = self.reloads.recv() => self.reload(loaded),
                 () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
             }
         }
@@ -256,17 +270,16 @@ impl Driver {
         self.observer.observe(self.id, at, &notices);
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Reload => match Material::load(&self.config) {
-                Ok(Material { inventory, password, tls }) => {
-                    self.tls = tls;
-                    self.input(|session, now, findings| session.reload(now, inventory, password, findings));
-                    self.input(Session::tick);
-                }
-                Err(error) => Occurrence::ReloadFailed { error: &error }.emit(self.id),
-            },
-        }
+    fn reload(&mut self, loaded: Result<Material, StartError>) {
+        let Material { inventory, password, tls } = match loaded {
+            Ok(material) => material,
+            Err(error) => return Occurrence::ReloadFailed { error: &error }.emit(self.id),
+        };
+        self.tls = tls;
+        self.input(|session, now, findings| {
+            session.reload(now, inventory, password, findings);
+            session.tick(now, findings);
+        });
     }
 }
 
@@ -278,13 +291,5 @@ async fn send(writer: &mut WriteHalf<Stream>, waiting: &[u8]) -> std::io::Result
     match writer.write(waiting).await? {
         0 => Err(std::io::ErrorKind::WriteZero.into()),
         count => Ok(count),
-    }
-}
-
-/// The next command; never, once nobody can send one any more.
-async fn next_command(commands: &mut mpsc::Receiver<Command>) -> Command {
-    match commands.recv().await {
-        Some(command) => command,
-        None => std::future::pending().await,
     }
 }

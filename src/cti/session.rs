@@ -111,7 +111,7 @@ pub enum Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    Waiting { until: Duration, credentials: bool },
+    Waiting { until: Duration },
     Connecting,
     LoggingIn,
     Open { since: Duration },
@@ -167,7 +167,7 @@ impl Session {
 
     /// What the driver has to do now.
     pub fn plan(&mut self, now: Duration) -> Plan {
-        if let Phase::Waiting { until, .. } = self.phase {
+        if let Phase::Waiting { until } = self.phase {
             if now < until {
                 return Plan::Wait(until);
             }
@@ -425,9 +425,8 @@ impl Session {
         }
         self.provider.lost();
         self.heartbeats = None;
-        let credentials = ending.is_credentials();
         let older = ending.is_protocol_version() && self.version != VERSION_11_5;
-        let wait = if credentials {
+        let wait = if ending.is_credentials() {
             // Neither the next CTIManager: they share the count of failed logins.
             Duration::from_secs(self.config.retry.credentials_pause.into())
         } else if older {
@@ -442,7 +441,7 @@ impl Session {
         };
         Occurrence::Ended { manager: &manager, ending: &ending, retry_in: wait }.emit(self.id);
         let until = now + wait;
-        self.phase = Phase::Waiting { until, credentials };
+        self.phase = Phase::Waiting { until };
         let until_at = Timestamp(self.began.0.saturating_add(u64::try_from(until.as_micros()).unwrap_or(u64::MAX)));
         self.status.set_state(SessionState::Waiting { reason: ending.to_string(), until: until_at });
     }
@@ -454,7 +453,7 @@ impl Session {
         let talking = matches!(self.phase, Phase::Open { .. });
         self.provider.reload(&mut Self::context(&mut self.talk, findings, now), inventory, talking);
         if let Phase::Waiting { .. } = self.phase {
-            self.phase = Phase::Waiting { until: now, credentials: false };
+            self.phase = Phase::Waiting { until: now };
         }
     }
 

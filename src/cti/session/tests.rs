@@ -20,8 +20,12 @@ fn secs(seconds: u64) -> Duration {
 }
 
 fn peer(managers: &[&str], inventory: &str) -> Peer {
+    paced_peer(managers, inventory, 0)
+}
+
+fn paced_peer(managers: &[&str], inventory: &str, devices_per_second: u32) -> Peer {
     let mut config = Config::new(managers.iter().map(|m| (*m).to_owned()).collect(), "ctiuser".into());
-    config.pace.devices_per_second = 0;
+    config.pace.devices_per_second = devices_per_second;
     let failover = Failover::new(config.manager_addresses().unwrap(), secs(1), secs(30), Box::new(|| 0.5));
     let inventory = DeviceList::from_csv(inventory).unwrap();
     let password = Password::new("secret".into());
@@ -395,10 +399,28 @@ fn a_message_of_an_unknown_id_is_counted_and_skipped() {
     assert_eq!((peer.session.status().unknown(), peer.plan()), (1, Plan::Talk));
 }
 
+fn inventory_of_200() -> String {
+    "device,user\n".to_owned() + &(0..200).map(|i| format!("SEP{i},\n")).collect::<String>()
+}
+
+#[test]
+fn no_more_devices_are_begun_in_a_second_than_allowed() {
+    let mut peer = paced_peer(&["cucm"], &inventory_of_200(), 10);
+    peer.open(true);
+    peer.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: 3, ..Default::default() });
+    assert_eq!(peer.requests().len(), 1);
+    let mut findings = vec![];
+    for _ in 0..200 {
+        peer.now += Duration::from_millis(10);
+        peer.session.tick(peer.now, &mut findings);
+    }
+    let begun = peer.requests().len();
+    assert!((18..=20).contains(&begun), "{begun}");
+}
+
 #[test]
 fn no_more_requests_are_in_flight_than_allowed() {
-    let inventory = "device,user\n".to_owned() + &(0..200).map(|i| format!("SEP{i},\n")).collect::<String>();
-    let mut peer = open_peer(&inventory);
+    let mut peer = open_peer(&inventory_of_200());
     peer.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: 3, ..Default::default() });
     assert_eq!(peer.requests().len(), 50);
     peer.send(&ProviderDeviceAcquireResponse { sequence_number: 4, ..Default::default() });

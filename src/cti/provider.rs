@@ -1,7 +1,7 @@
 //! An open provider: which device is asked for next, at what pace, and when all of them are settled.
 //!
 //! Every device goes the same way, as far as it has to: acquire it (unless it is on the control list), have it described,
-//! open it, open its lines. [`next_step`] is the one place that decides. A device that is begun is finished before another
+//! open it, open its lines. `next_step` is the one place that decides. A device that is begun is finished before another
 //! is begun: new ones wait in `fresh` for the pace, requests about those begun wait in `begun` only for the number in flight.
 //!
 //! [`opening`](super::opening) takes the answers, [`describing`](super::describing) what the cluster says of a device,

@@ -1,6 +1,6 @@
 //! One CTI session as a machine without clock or socket: connections, frames and time in; bytes, deadlines and findings out.
 //!
-//! It logs in ([`login`](super::login)), keeps the provider's devices open ([`provider`](super::provider)), and when the session
+//! It logs in (`login.rs`), keeps the provider's devices open (`provider.rs`), and when the session
 //! ends it decides which CTIManager is tried next, and when. Time is a duration since the session's task began.
 
 use std::sync::Arc;

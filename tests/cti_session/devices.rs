@@ -33,6 +33,19 @@ async fn a_call_is_told_message_by_message_with_the_state_of_its_devices() {
 }
 
 #[tokio::test]
+async fn calls_that_stand_are_told_before_all_is_settled() {
+    let cluster = cluster(|_| {}).await;
+    cluster.command("call 1 2");
+    cluster.command("answer 2");
+    let session = start(&plain(&cluster), |_, _| {});
+    session.in_service().await;
+    let told = session.told();
+    let settled = told.iter().position(|t| t.starts_with("Resynced")).unwrap();
+    assert_eq!(told[..settled].iter().filter(|t| *t == "ExistingCallEvent").count(), 2);
+    assert_eq!(told[..settled].iter().filter(|t| *t == "ExistingCallCompletedEvent").count(), 3);
+}
+
+#[tokio::test]
 async fn it_fails_over_to_the_next_manager() {
     let managers = vec![sim::Config::default().managers[0]; 2];
     let cluster = cluster(|c| c.managers = managers).await;

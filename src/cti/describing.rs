@@ -107,7 +107,8 @@ impl Provider {
         entry.known |= part.fixed.is_some();
         let fits = part.lines.as_ref().is_none_or(|lines| take_lines(entry, lines));
         let all_lines = part.lines.is_some() && !part.more_lines;
-        entry.described |= all_lines;
+        // Without its type it might be a CTI port, which is not opened unasked.
+        entry.described |= all_lines && entry.known;
         entry.more_lines = part.more_lines;
         let name = entry.name.clone();
         if !fits {

@@ -85,7 +85,7 @@ pub struct Entry {
     pub described: bool,
     /// Whether a description of it is still incomplete.
     pub more_lines: bool,
-    /// Whether it was ever described: only then can a change of its user be told.
+    /// Whether its type was ever told, in this session or before.
     pub known: bool,
     /// Whether it is registered.
     pub registered: bool,

@@ -49,7 +49,11 @@ impl Provider {
         let Some(entry) = self.devices.get_mut(name) else { return };
         if result.is_ok() {
             entry.standing.heal(&self.status);
+            let outdated = !entry.described;
             self.devices.device_opened(name, handle);
+            if outdated {
+                self.describe_again(name);
+            }
             if let Some(resync) = &mut self.resync {
                 resync.awaited.insert(Awaited::Device(handle));
             }

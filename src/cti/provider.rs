@@ -162,11 +162,15 @@ impl Provider {
         for name in former.names().filter(|name| !self.inventory.contains(name)).map(str::to_owned).collect::<Vec<_>>() {
             let Some(entry) = self.devices.get_mut(&name) else { continue };
             entry.named = false;
-            let stays = entry.listed && self.include_control_list && self.selection.allows_device(&entry.device, false);
-            if stays {
+            let listed = entry.listed;
+            if listed && self.include_control_list && self.selection.allows_device(&entry.device, false) {
                 self.owner_changed(cx, &name);
-            } else {
-                self.remove(cx, &name);
+                continue;
+            }
+            self.remove(cx, &name);
+            // It stays on the control list, where the inventory may name it again.
+            if listed && let Some(entry) = self.devices.get_or_add(&name).filter(|e| e.stage == Stage::Idle) {
+                (entry.listed, entry.stage) = (true, Stage::PassedOver);
             }
         }
         for name in self.inventory.names().map(str::to_owned).collect::<Vec<_>>() {

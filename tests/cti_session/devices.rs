@@ -140,6 +140,21 @@ async fn cti_ports_and_route_points_are_opened_only_when_the_inventory_names_the
 }
 
 #[tokio::test]
+async fn a_cti_port_that_the_inventory_names_no_more_is_closed_and_opened_when_it_does_again() {
+    let account = AccountConfig { control_list: 2, control_any_device: false, ..AccountConfig::default() };
+    let cluster = cluster(|c| (c.devices, c.cti_ports, c.accounts) = (1, 1, vec![account])).await;
+    let (with, without) = ("device,user\nCTIPORT0001,\n", "device,user\n");
+    let session = start(&plain(&cluster), |_, folder| std::fs::write(folder.join("devices.csv"), with).unwrap());
+    session.until_told("Resynced { in_service: 2, refused: 0 }", 1).await;
+    session.write("devices.csv", without);
+    session.reload().await;
+    session.until_told("CTIPORT0001(-) Removed", 1).await;
+    session.write("devices.csv", with);
+    session.reload().await;
+    session.until_told("CTIPORT0001(-) InService", 2).await;
+}
+
+#[tokio::test]
 async fn excluded_devices_and_lines_are_not_opened() {
     let cluster = cluster(|_| {}).await;
     let session = start(&plain(&cluster), |config, _| {

@@ -362,6 +362,21 @@ fn a_user_who_logs_in_makes_another_device_of_it() {
 }
 
 #[test]
+fn a_device_that_registers_and_was_never_described_is_not_opened_before_its_type_is_known() {
+    let mut peer = open_peer("device,user\n");
+    peer.settle();
+    let lines = [LineInfo { name: Text::new(b"3000"), ..LineInfo::default() }];
+    peer.send(&DeviceRegisteredEventWithLineInfo {
+        device_name: Text::new(b"CUE1"),
+        control_mode_bit_map: DeviceControlFlagBitmask::CONTROLLED,
+        event_content: DeviceLineInfoContent::LINE_INFO,
+        line_info: Array::from(lines.as_slice()),
+        ..Default::default()
+    });
+    assert_eq!(peer.requests(), ["ProviderGetSingleDeviceAndLinesRequest"]);
+}
+
+#[test]
 fn a_line_that_is_gone_after_a_registration_is_closed_and_a_new_one_opened() {
     let mut peer = open_peer("device,user\n");
     peer.settle();

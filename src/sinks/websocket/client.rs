@@ -62,7 +62,8 @@ struct Client {
 pub async fn serve(stream: TcpStream, early: Bytes, peer: SocketAddr, gateway: Arc<Gateway>, config: Arc<Config>, stop: CancellationToken) {
     let _counted = gateway.metrics().websocket_client();
     let protocol = Some(config.protocol());
-    let socket = WebSocketStream::from_partially_read(stream, early.into(), Role::Server, protocol).await;
+    // A copy: turning it into a `Vec` would keep the HTTP server's whole read buffer, 8 KiB, for as long as the client stays.
+    let socket = WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, protocol).await;
     let mailbox = Arc::new(Mailbox::new(config.mailbox_frames));
     let subscriptions = Subscriptions::new(Arc::clone(&gateway), Arc::clone(&mailbox));
     let mut client = Client { socket, gateway, config, mailbox, subscriptions, heard: true };

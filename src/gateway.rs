@@ -62,6 +62,8 @@ struct Ingest {
     encoded: Vec<Bytes>,
     scratch: Vec<u8>,
     arena: BytesMut,
+    /// Bytes of all events in CloudEvents form.
+    bytes_told: u64,
 }
 
 impl Gateway {
@@ -78,6 +80,7 @@ impl Gateway {
             encoded: Vec::new(),
             scratch: Vec::new(),
             arena: BytesMut::new(),
+            bytes_told: 0,
         };
         Self { ingest: Mutex::new(ingest), table: Arc::new(Table::default()), hub: Hub::default(), metrics }
     }
@@ -95,6 +98,18 @@ impl Gateway {
     /// How many subscriptions there are.
     pub fn subscriptions(&self) -> usize {
         self.hub.subscriptions()
+    }
+
+    /// How many events were told, and how many bytes they are in CloudEvents form.
+    pub fn told(&self) -> (u64, u64) {
+        let ingest = self.lock();
+        (ingest.journal.next() - 1, ingest.bytes_told)
+    }
+
+    /// How many events the log keeps.
+    pub fn kept(&self) -> u64 {
+        let ingest = self.lock();
+        ingest.journal.next() - ingest.journal.oldest()
     }
 
     /// How many calls are up.
@@ -181,6 +196,7 @@ impl Ingest {
         }
         self.arena.extend_from_slice(&self.scratch);
         let frame = self.arena.split().freeze();
+        self.bytes_told += (end - start) as u64;
         self.encoded.push(frame.slice(start..end));
         self.frames.push(frame);
     }

@@ -12,6 +12,7 @@ pub mod event;
 pub mod gateway;
 pub mod hub;
 pub mod journal;
+pub mod sim;
 pub mod sinks;
 pub mod state;
 pub mod telemetry;

@@ -1,0 +1,38 @@
+//! A simulated Cisco Unified Communications Manager cluster: CTIManagers that Cisco's own client accepts, phones, and calls between them.
+//!
+//! The source of truth is a model of the cluster, not a script: a call between two phones produces both legs' events, and each client
+//! gets those that it asked for. From the inside out:
+//! - [`cluster`]: devices, lines, users, calls; events of lines and devices. No CTI.
+//! - [`session`]: one client's session; requests in, responses and events out.
+//! - [`generator`], [`play`]: who calls whom; recorded flows.
+//! - [`simulation`]: all of it together, sans-I/O: bytes and time in, bytes out. [`control`]: faults and single calls on demand.
+//! - [`simulator`]: sockets, TLS and the clock. [`command`], [`cli`]: `callcast simulate`.
+//!
+//! It uses `ctiqbe` and nothing else of the gateway.
+
+pub mod cli;
+pub mod cluster;
+pub mod command;
+pub mod config;
+mod connection;
+pub mod control;
+pub mod credentials;
+mod driver;
+mod error;
+mod execute;
+pub mod generator;
+mod occurrence;
+pub mod play;
+mod schedule;
+pub mod session;
+pub mod simulation;
+pub mod simulator;
+
+pub use cluster::{Counters, DeviceKind};
+pub use command::simulate;
+pub use config::{AccountConfig, CallMix, Config, ManagerConfig, phone_name};
+pub use control::{Command, CommandError};
+pub use error::Error;
+pub use play::Recording;
+pub use simulation::{ManagerId, SessionInfo};
+pub use simulator::{DeviceRecord, Handle, ManagerAddrs, Simulator, Summary};

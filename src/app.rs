@@ -59,7 +59,9 @@ pub struct Reload(Vec<mpsc::Sender<cti::Command>>);
 impl Reload {
     /// Each session reads its files again. One that has not yet obeyed the last time is not asked twice.
     pub fn all(&self) {
-        self.0.iter().for_each(|session| drop(session.try_send(cti::Command::Reload)));
+        for session in &self.0 {
+            let _ = session.try_send(cti::Command::Reload);
+        }
     }
 }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use crate::api::{DevicesReport, Health, RefusalReport, Report, SessionReport};
 use crate::cti::{Refusal, SessionState, Status, Summary};
 use crate::gateway::Gateway;
-use crate::time::Timestamp;
 
 /// The statuses of all sessions.
 #[derive(Clone, Debug)]
@@ -81,9 +80,9 @@ pub fn metrics(sessions: Sessions, gateway: Arc<Gateway>) -> Box<dyn Fn(&mut Str
         };
         let state = summaries.iter().zip(0..).map(|(s, session)| (format!("session=\"{session}\",state=\"{}\"", s.state.label()), 1.0));
         out.family("callcast_session_state", "gauge", "What a CTI session is doing: 1 at its state.", state);
-        out.family("callcast_devices", "gauge", "Devices of the inventory.", each(|s| Some(s.devices as f64)));
-        out.family("callcast_devices_in_service", "gauge", "Devices that are observed.", each(|s| Some(s.in_service as f64)));
-        out.family("callcast_lines_in_service", "gauge", "Lines that are observed.", each(|s| Some(s.lines_in_service as f64)));
+        out.family("callcast_session_devices", "gauge", "Devices that the session shall watch.", each(|s| Some(s.devices as f64)));
+        out.family("callcast_session_devices_in_service", "gauge", "Devices that the session observes.", each(|s| Some(s.in_service as f64)));
+        out.family("callcast_session_lines_in_service", "gauge", "Lines that the session observes.", each(|s| Some(s.lines_in_service as f64)));
         let refused = summaries.iter().zip(0..).flat_map(|(s, session)| {
             s.refused.iter().map(move |(kind, r)| (format!("session=\"{session}\",reason=\"{}\"", kind.label()), r.count as f64))
         });
@@ -104,7 +103,6 @@ pub fn metrics(sessions: Sessions, gateway: Arc<Gateway>) -> Box<dyn Fn(&mut Str
         out.family("callcast_calls", "gauge", "Calls that are up.", [(String::new(), gateway.calls() as f64)]);
         out.family("callcast_subscriptions", "gauge", "Subscriptions of WebSocket clients.", [(String::new(), gateway.subscriptions() as f64)]);
         out.family("callcast_log_events", "gauge", "Events that the log keeps.", [(String::new(), gateway.kept() as f64)]);
-        out.family("callcast_scraped_seconds", "gauge", "When this was told, in seconds since 1970.", [(String::new(), Timestamp::now().0 as f64 / 1e6)]);
     })
 }
 
@@ -127,6 +125,7 @@ impl Exposition<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::time::Timestamp;
 
     fn summary(state: SessionState, devices: usize, in_service: usize) -> Summary {
         Summary { state, devices, in_service, ..Summary::default() }

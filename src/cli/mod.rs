@@ -50,9 +50,6 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// A simulated cluster alone
     Simulate(Box<sim::cli::SimulateArgs>),
-    /// Measures a gateway from the cluster's bytes to its clients
-    #[command(hide = true)]
-    Load(crate::load::LoadArgs),
 }
 
 /// Why a command failed.
@@ -70,9 +67,6 @@ pub enum CommandError {
     /// A capture could not be printed.
     #[error(transparent)]
     Decode(#[from] decode::DecodeCommandError),
-    /// The load tool could not measure.
-    #[error(transparent)]
-    Load(#[from] crate::load::LoadError),
     /// The demonstration needs a temporary folder for its inventory.
     #[error("cannot write the demonstration's inventory to the temporary folder: {0}; set TMPDIR to a folder that can be written")]
     Demo(std::io::Error),
@@ -105,7 +99,6 @@ impl Cli {
             Command::Check { config } => check::check(&config),
             Command::Decode(args) => decode::run(&args, &mut std::io::stdout().lock()).map_err(Into::into),
             Command::Simulate(args) => simulate(*args, &log).await,
-            Command::Load(args) => crate::load::run(args).await.map_err(Into::into),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

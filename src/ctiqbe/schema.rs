@@ -132,7 +132,7 @@ impl Vocabulary {
 
     /// A value with its name, as `8 CONNECTED`.
     pub fn printed(&self, value: i32) -> impl fmt::Display {
-        std::fmt::from_fn(move |f| self.print(value, f))
+        fmt::from_fn(move |f| self.print(value, f))
     }
 
     /// Prints a value with its name.

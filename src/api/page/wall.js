@@ -12,12 +12,17 @@ const STATES = [
 ];
 const RANK = Object.fromEntries(STATES.map(([state], rank) => [state, rank]));
 const LEG_WORDS = { initiated: "Off hook", dialing: "Dialing", ringback: "Calling", busy: "Busy", connected: "Talking to", held: "Holding", remote_in_use: "On another phone of" };
+const byNumber = new Intl.Collator("en", { numeric: true });
+const ORDERS = {
+  name: () => 0,
+  number: (a, b) => byNumber.compare(a.lines[0] ?? "", b.lines[0] ?? ""),
+  state: (a, b) => RANK[a.state] - RANK[b.state],
+};
 const [TILE_WIDTH, TILE_HEIGHT, GAP] = [236, 98, 10];
 /** Milliseconds between two sortings that nobody asked for. */
 const RESORT = 250;
 
 const element = (id) => document.getElementById(id);
-const byName = new Intl.Collator("en", { numeric: true });
 
 export class Wall {
   #devices;
@@ -117,8 +122,9 @@ export class Wall {
       counts[device.state] += 1;
       if ((!this.#only.size || this.#only.has(device.state)) && (!wanted || device.text.includes(wanted))) this.#shown.push(device);
     }
-    const busiest = element("order").value === "state";
-    this.#shown.sort((a, b) => (busiest && RANK[a.state] - RANK[b.state]) || byName.compare(a.name, b.name));
+    const order = ORDERS[element("order").value];
+    // Names of phones are hexadecimal: as plain text they are in the order of their addresses.
+    this.#shown.sort((a, b) => order(a, b) || (a.name < b.name ? -1 : 1));
     for (const [state, count] of this.#chips) count.textContent = counts[state].toLocaleString("en");
     element("ringing").textContent = counts.ringing ? `${counts.ringing} ringing` : "";
     const nothing = element("nothing");

@@ -51,6 +51,7 @@ async fn the_wall_shows_devices_and_what_they_do() {
     browser.shows("[data-device=SEP000000000002][data-state=talking] .what", "Talking to 2000").await;
     browser.shows("[data-device=SEP000000000003][data-state=held] .what", "Holding Reception").await;
     browser.shows("#chips [data-state=restricted]", "1").await;
+    browser.shows("#chips [data-state=ringing]", "1").await;
     let tiles = browser.client.find_all(Locator::Css(".tile")).await.unwrap().len();
     assert!(tiles < 100, "{tiles} tiles for what can be seen of 401 devices");
     browser.picture("wall").await;
@@ -87,6 +88,11 @@ async fn a_call_that_is_answered_elsewhere_is_withdrawn() {
     browser.shows(CARD, "RINGING").await;
     edge.state(7, 1, CallState::REMOTEINUSE);
     browser.lacks(CARD).await;
+    edge.hang_up(7, 1);
+    edge.ring(7, 2, caller("3000", "Ben"));
+    browser.shows(CARD, "Ben").await;
+    let recent = browser.client.find_all(Locator::Css("#recent-list li")).await.unwrap().len();
+    assert_eq!(recent, 1, "the call is told of twice");
     browser.quit().await;
 }
 

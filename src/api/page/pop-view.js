@@ -1,7 +1,7 @@
 // The screen-pop: cards for the calls of one user, and the page that opens as the phone rings.
 
 import { partyText } from "./devices.js";
-import { Calls } from "./pop.js";
+import { Calls, isOver } from "./pop.js";
 import { fill } from "./template.js";
 import { make } from "./wall.js";
 
@@ -41,6 +41,7 @@ export class PopView {
 
   #show(call) {
     const known = this.#cards.get(call.id);
+    if (!known && isOver(call)) return;
     const card = known ?? { root: make("article", "card"), state: make("p", "state"), who: make("p", "who"), how: make("p", "how"), foot: make("div") };
     const { who, number, withheld } = partyText(call.remote);
     card.root.dataset.state = call.state;

@@ -1,6 +1,8 @@
 // The calls of one user: which ring, which are over, and which still have to be popped.
 
 const POPPED = "callcast.popped";
+/** A call in one of these needs nobody here any more. */
+const OVER = ["missed", "over", "elsewhere"];
 /** Pops that are remembered, in this browser. */
 const REMEMBERED = 200;
 
@@ -40,7 +42,7 @@ export class Calls {
 
   /** Takes out the calls that are over. */
   ended() {
-    const over = [...this.open.values()].map(settle).filter((call) => ["missed", "over", "elsewhere"].includes(call.state));
+    const over = [...this.open.values()].map(settle).filter(isOver);
     for (const call of over) if (!call.legs.size) this.open.delete(call.id);
     return over;
   }
@@ -54,6 +56,11 @@ export class Calls {
     localStorage.setItem(POPPED, JSON.stringify([...popped, key].slice(-REMEMBERED)));
     return true;
   }
+}
+
+/** Whether nothing is left to do about the call. */
+export function isOver(call) {
+  return OVER.includes(call.state);
 }
 
 function settle(call) {

@@ -32,6 +32,7 @@ export class Wall {
   #sortedAt = 0;
   #dirty = true;
   #frame = 0;
+  #later = 0;
   #loaded = false;
   #chips = new Map();
 
@@ -83,7 +84,7 @@ export class Wall {
 
   #draw() {
     if (this.#devices.take().size) this.#dirty = true;
-    if (this.#dirty && performance.now() - this.#sortedAt > RESORT) this.#sort();
+    if (this.#dirty) this.#sortInTime();
     const grid = element("grid");
     const width = grid.clientWidth;
     const columns = Math.max(1, Math.floor((width + GAP) / (TILE_WIDTH + GAP)));
@@ -112,7 +113,15 @@ export class Wall {
     }
   }
 
+  #sortInTime() {
+    const wait = this.#sortedAt + RESORT - performance.now();
+    if (this.#sortedAt && wait > 0) this.#later ||= setTimeout(() => { this.#later = 0; this.update(); }, wait);
+    else this.#sort();
+  }
+
   #sort() {
+    clearTimeout(this.#later);
+    this.#later = 0;
     this.#dirty = false;
     this.#sortedAt = performance.now();
     const wanted = element("search").value.trim().toLowerCase();

@@ -139,8 +139,17 @@ impl Sessions {
 
     /// The legs that wait on these lines; they wait no longer.
     pub fn parted_at(&mut self, session: SessionId, which: impl Fn(&Line) -> bool) -> Vec<(LegKey, Leg)> {
+        self.no_longer_parted(session, |_, leg| which(&leg.line))
+    }
+
+    /// The leg that waits under this key; it waits no longer. There is one at most.
+    pub fn parted_as(&mut self, key: LegKey) -> Vec<(LegKey, Leg)> {
+        self.no_longer_parted(key.session, |old, _| *old == key)
+    }
+
+    fn no_longer_parted(&mut self, session: SessionId, which: impl Fn(&LegKey, &Leg) -> bool) -> Vec<(LegKey, Leg)> {
         let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
-        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(_, leg)| which(&leg.line));
+        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(key, leg)| which(key, leg));
         state.parted = waiting;
         gone
     }

@@ -83,8 +83,19 @@ impl Session {
         if let Some(before) = std::mem::replace(&mut known.handle, handle) {
             self.lines.remove(&before);
         }
-        if let Some(handle) = handle {
-            self.lines.insert(handle, line);
+        let Some(handle) = handle else { return };
+        let Some(before) = self.lines.insert(handle, line) else { return };
+        // Given to another line without word that the one before is closed: it names that one no longer.
+        let device = self.devices.get_mut(&*before.device.name);
+        let known = device.and_then(|d| d.lines.iter_mut().find(|l| Arc::ptr_eq(&l.line, &before)));
+        known.into_iter().for_each(|known| known.handle = None);
+    }
+
+    /// The device is gone, and its lines with it: messages about them mean nothing any more.
+    fn remove(&mut self, device: &str) {
+        let lines = self.devices.remove(device).map(|known| known.lines).unwrap_or_default();
+        for handle in lines.into_iter().filter_map(|line| line.handle) {
+            self.lines.remove(&handle);
         }
     }
 
@@ -240,7 +251,7 @@ impl Sessions {
             }
             DeviceChange::Removed => {
                 body.removed = true;
-                session.devices.remove(&described.name);
+                session.remove(&described.name);
                 EventType::DeviceOutOfService
             }
             DeviceChange::UserLoggedIn => {

@@ -508,6 +508,28 @@ fn a_handle_that_names_a_new_leg_after_a_break_ends_the_old_one() {
 }
 
 #[test]
+fn messages_about_a_device_that_was_removed_mean_nothing() {
+    let mut bench = Bench::new();
+    let line = line("SEP1", "alice", "1000");
+    bench.notice(&Notice::Device { device: &line.device, change: DeviceChange::Removed });
+    bench.told();
+    bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::OUTBOUND, ("1000", "2000"));
+    assert_eq!(bench.told(), [""; 0]);
+    assert!(bench.is_empty());
+}
+
+#[test]
+fn a_handle_given_to_another_line_stays_with_that_when_the_one_before_closes() {
+    let mut bench = Bench::new();
+    let (before, now) = (line("SEP1", "alice", "1000"), line("SEP2", "bob", "2000"));
+    bench.notice(&Notice::Line { line: &now, change: LineChange::Opened(A) });
+    bench.notice(&Notice::Line { line: &before, change: LineChange::Closed });
+    bench.told();
+    bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::INBOUNDINTERNAL, ("1000", "2000"));
+    assert_eq!(bench.told(), ["call.started", "leg.connected 2000", "call.answered"]);
+}
+
+#[test]
 fn the_same_messages_give_the_same_events() {
     let run = || {
         let mut bench = Bench::new();

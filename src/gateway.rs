@@ -106,6 +106,12 @@ impl Gateway {
         (ingest.journal.next() - 1, ingest.bytes_told)
     }
 
+    /// How many events the log keeps.
+    pub fn kept(&self) -> u64 {
+        let ingest = self.lock();
+        ingest.journal.next() - ingest.journal.oldest()
+    }
+
     /// How many calls are up.
     pub fn calls(&self) -> usize {
         self.lock().calls.calls()

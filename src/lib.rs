@@ -4,14 +4,20 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
 
+pub mod api;
+pub mod app;
 pub mod calls;
+pub mod cli;
+pub mod config;
 pub mod cti;
 pub mod ctiqbe;
 pub mod event;
 pub mod gateway;
+pub mod health;
 pub mod hub;
 pub mod journal;
 pub mod sim;
+pub mod sinks;
 pub mod state;
 pub mod telemetry;
 pub mod time;

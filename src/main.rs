@@ -1,24 +1,11 @@
-//! callcast.
+//! `callcast`: parse, carry out, exit code. The commands are in `cli`.
 
 use std::process::ExitCode;
 
-use callcast::sim;
-use clap::Parser;
-
-#[derive(Parser)]
-enum Cli {
-    Simulate(Box<sim::cli::SimulateArgs>),
-}
+use callcast::cli::Cli;
+use clap::Parser as _;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    tracing_subscriber::fmt().with_writer(std::io::stderr).init();
-    let Cli::Simulate(args) = Cli::parse();
-    match sim::simulate(*args).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("callcast: {error}");
-            ExitCode::FAILURE
-        }
-    }
+    Cli::parse().execute().await
 }

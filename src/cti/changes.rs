@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::describing::Description;
 use super::devices::{LineStage, Stage};
-use super::provider::{Awaited, Context, Provider, Work};
+use super::provider::{Awaited, Context, Provider};
 use super::refusal::{of_device_close, of_line_close};
+use super::work::Work;
 use super::{DeviceChange, DeviceHandle, Finding, LineChange, LineHandle};
 use crate::ctiqbe::messages::ProviderUserChangedEvent;
 use crate::ctiqbe::names::{

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use super::devices::{Entry, LineEntry, LineStage, Stage};
 use super::provider::{Context, Provider};
 use super::{Device, DeviceChange, DeviceKind, Finding, Line, LineChange};
-use crate::ctiqbe::Array;
 use crate::ctiqbe::messages::{DeviceInfoStatic, DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo, DeviceRegistrationInfo, LineInfo};
 use crate::ctiqbe::names::{DeviceControlFlagBitmask, DeviceLineInfoContent, DeviceRegistrationStatus};
+use crate::ctiqbe::{Array, Text};
 
 /// The bits of a device that is on the control list, by itself or by its extension-mobility user.
 const ON_CONTROL_LIST: i32 =
@@ -33,38 +33,49 @@ pub fn bounded(text: &impl std::fmt::Display) -> String {
     text.char_indices().nth(TEXT_LIMIT).and_then(|(at, _)| text.get(..at)).map(str::to_owned).unwrap_or(text)
 }
 
-fn has(content: DeviceLineInfoContent, part: DeviceLineInfoContent) -> bool {
-    content.0 & part.0 != 0
-}
-
 impl<'a> From<DeviceLineInfoEvent<'a>> for Description<'a> {
     fn from(event: DeviceLineInfoEvent<'a>) -> Self {
         let content = event.event_content;
         Self {
-            name: bounded(&event.device_name),
-            controlled: event.control_mode_bit_map.0 & ON_CONTROL_LIST != 0,
             registered: event.device_registration_status != DeviceRegistrationStatus::UNREGISTERED,
-            fixed: has(content, DeviceLineInfoContent::DEVICE_INFO_STATIC).then_some(event.device_info_static),
-            registration: has(content, DeviceLineInfoContent::DEVICE_REGISTRATION_INFO).then_some(event.device_registration_info),
-            lines: has(content, DeviceLineInfoContent::LINE_INFO).then_some(event.line_info),
+            fixed: part(content, DeviceLineInfoContent::DEVICE_INFO_STATIC, event.device_info_static),
             more_lines: event.more_lines,
+            ..Self::new(&event.device_name, event.control_mode_bit_map, content, event.device_registration_info, event.line_info)
         }
     }
 }
 
 impl<'a> From<DeviceRegisteredEventWithLineInfo<'a>> for Description<'a> {
     fn from(event: DeviceRegisteredEventWithLineInfo<'a>) -> Self {
-        let content = event.event_content;
+        let (mask, content) = (event.control_mode_bit_map, event.event_content);
+        let description = Self::new(&event.device_name, mask, content, event.device_registration_info, event.line_info);
+        Self { more_lines: event.more_lines, ..description }
+    }
+}
+
+impl<'a> Description<'a> {
+    fn new(
+        name: &Text<'_>,
+        mask: DeviceControlFlagBitmask,
+        content: DeviceLineInfoContent,
+        registration: DeviceRegistrationInfo<'a>,
+        lines: Array<'a, LineInfo<'a>>,
+    ) -> Self {
         Self {
-            name: bounded(&event.device_name),
-            controlled: event.control_mode_bit_map.0 & ON_CONTROL_LIST != 0,
+            name: bounded(name),
+            controlled: mask.0 & ON_CONTROL_LIST != 0,
             registered: true,
             fixed: None,
-            registration: has(content, DeviceLineInfoContent::DEVICE_REGISTRATION_INFO).then_some(event.device_registration_info),
-            lines: has(content, DeviceLineInfoContent::LINE_INFO).then_some(event.line_info),
-            more_lines: event.more_lines,
+            registration: part(content, DeviceLineInfoContent::DEVICE_REGISTRATION_INFO, registration),
+            lines: part(content, DeviceLineInfoContent::LINE_INFO, lines),
+            more_lines: false,
         }
     }
+}
+
+/// A part of a message that says which of its parts mean something.
+fn part<T>(content: DeviceLineInfoContent, which: DeviceLineInfoContent, value: T) -> Option<T> {
+    (content.0 & which.0 != 0).then_some(value)
 }
 
 impl Provider {
@@ -96,7 +107,8 @@ impl Provider {
         entry.known |= part.fixed.is_some();
         let fits = part.lines.as_ref().is_none_or(|lines| take_lines(entry, lines));
         let all_lines = part.lines.is_some() && !part.more_lines;
-        entry.described |= all_lines;
+        // Without its type it might be a CTI port, which is not opened unasked.
+        entry.described |= all_lines && entry.known;
         entry.more_lines = part.more_lines;
         let name = entry.name.clone();
         if !fits {

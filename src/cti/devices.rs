@@ -60,8 +60,8 @@ pub struct LineEntry {
     pub stage: LineStage,
     /// Whether it is in service.
     pub in_service: bool,
-    /// Why it was refused.
-    pub refusal: Option<Refusal>,
+    /// Whether it is refused.
+    pub standing: Standing,
     /// Whether the description that is being received has it.
     pub seen: bool,
 }
@@ -85,7 +85,7 @@ pub struct Entry {
     pub described: bool,
     /// Whether a description of it is still incomplete.
     pub more_lines: bool,
-    /// Whether it was ever described: only then can a change of its user be told.
+    /// Whether its type was ever told, in this session or before.
     pub known: bool,
     /// Whether it is registered.
     pub registered: bool,
@@ -97,51 +97,38 @@ pub struct Entry {
     pub describing: bool,
     /// When it is asked for again.
     pub retry_at: Option<Duration>,
-    /// Why it was refused.
-    pub refusal: Option<Refusal>,
+    /// Whether it is refused.
+    pub standing: Standing,
     /// Its lines.
     pub lines: Vec<LineEntry>,
     next_line: u32,
 }
 
-impl LineEntry {
+/// Whether a device or line is refused, and why. The status always says the same.
+#[derive(Debug, Default)]
+pub struct Standing(Option<Refusal>);
+
+impl Standing {
     /// It is refused for this. Whether it was not before: a refusal that is repeated is not news.
     pub fn refuse(&mut self, refusal: &Refusal, status: &Status) -> bool {
-        replace_refusal(&mut self.refusal, Some(refusal), status)
+        if self.0.as_ref() == Some(refusal) {
+            return false;
+        }
+        self.heal(status);
+        status.refuse(refusal.clone());
+        self.0 = Some(refusal.clone());
+        true
     }
 
     /// It is not refused any more.
     pub fn heal(&mut self, status: &Status) {
-        replace_refusal(&mut self.refusal, None, status);
+        if let Some(refusal) = self.0.take() {
+            status.heal(&refusal);
+        }
     }
-}
-
-/// Whether it is another than before.
-fn replace_refusal(of: &mut Option<Refusal>, by: Option<&Refusal>, status: &Status) -> bool {
-    if of.as_ref() == by {
-        return false;
-    }
-    if let Some(former) = of.take() {
-        status.heal(&former);
-    }
-    if let Some(refusal) = by {
-        status.refuse(refusal.clone());
-        *of = Some(refusal.clone());
-    }
-    true
 }
 
 impl Entry {
-    /// It is refused for this. Whether it was not before: a refusal that is repeated is not news.
-    pub fn refuse(&mut self, refusal: &Refusal, status: &Status) -> bool {
-        replace_refusal(&mut self.refusal, Some(refusal), status)
-    }
-
-    /// It is not refused any more.
-    pub fn heal(&mut self, status: &Status) {
-        replace_refusal(&mut self.refusal, None, status);
-    }
-
     /// Adds a line; `false` when it has too many.
     pub fn add_line(&mut self, line: Arc<Line>) -> bool {
         if self.lines.len() >= LINE_LIMIT {
@@ -149,7 +136,7 @@ impl Entry {
         }
         let number = self.next_line;
         self.next_line = self.next_line.wrapping_add(1);
-        self.lines.push(LineEntry { number, line, stage: LineStage::Closed, in_service: false, refusal: None, seen: true });
+        self.lines.push(LineEntry { number, line, stage: LineStage::Closed, in_service: false, standing: Standing::default(), seen: true });
         true
     }
 
@@ -217,9 +204,9 @@ impl Devices {
             entry.stage = Stage::Idle;
             (entry.listed, entry.acquired, entry.described, entry.more_lines) = (false, false, false, false);
             (entry.registered, entry.in_service, entry.describing) = (false, false, false);
-            (entry.refusal, entry.retry_at) = (None, None);
+            (entry.standing, entry.retry_at) = (Standing::default(), None);
             for line in &mut entry.lines {
-                (line.stage, line.in_service, line.refusal) = (LineStage::Closed, false, None);
+                (line.stage, line.in_service, line.standing) = (LineStage::Closed, false, Standing::default());
             }
         }
     }
@@ -285,7 +272,7 @@ fn entry(name: Arc<str>) -> Entry {
         leaving: false,
         describing: false,
         retry_at: None,
-        refusal: None,
+        standing: Standing::default(),
         lines: vec![],
         next_line: 0,
     }

@@ -2,7 +2,8 @@
 
 use super::conversation::Request;
 use super::describing::Description;
-use super::provider::{Context, Provider, Work};
+use super::provider::{Context, Provider};
+use super::work::Work;
 use super::{DeviceHandle, LineHandle};
 use crate::ctiqbe::messages::*;
 use crate::ctiqbe::names::DeviceState;

@@ -13,6 +13,7 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt, ReadHalf, WriteHalf};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::connect::{Stream, connect};
 use super::credentials::{Password, PasswordError};
@@ -30,6 +31,8 @@ use crate::time::Timestamp;
 const READ: usize = 64 * 1024;
 /// Bytes that may wait to be written before the session counts as broken. Requests in flight bound it far below this.
 const WRITE_LIMIT: usize = 16 << 20;
+/// How long nothing is looked at while nothing is due.
+const IDLE: Duration = Duration::from_secs(60);
 /// How long the goodbye may take.
 const GOODBYE: Duration = Duration::from_secs(2);
 
@@ -91,8 +94,21 @@ pub async fn run(
     let failover = Failover::new(managers, seconds(config.retry.first), seconds(config.retry.max), Box::new(fastrand::f64));
     let began = Timestamp::now();
     let session = Session::new(id, config.clone(), password, inventory, failover, status, began);
-    Driver { id, config, tls, session, observer, commands, shutdown, zero: Instant::now() }.run().await;
+    let (sender, reloads) = mpsc::channel(1);
+    let _reloader = AbortOnDropHandle::new(tokio::spawn(reload_on_command(config.clone(), commands, sender)));
+    Driver { id, config, tls, session, observer, reloads, shutdown, zero: Instant::now() }.run().await;
     Ok(())
+}
+
+/// Reads files aside: they may be slow, and the task that reads the socket waits for nothing.
+async fn reload_on_command(config: Config, mut commands: mpsc::Receiver<Command>, reloads: mpsc::Sender<Result<Material, StartError>>) {
+    while let Some(Command::Reload) = commands.recv().await {
+        let config = config.clone();
+        let Ok(loaded) = tokio::task::spawn_blocking(move || Material::load(&config)).await else { continue };
+        if reloads.send(loaded).await.is_err() {
+            return;
+        }
+    }
 }
 
 struct Driver {
@@ -101,7 +117,7 @@ struct Driver {
     tls: Option<Arc<ClientConfig>>,
     session: Session,
     observer: Arc<dyn Observer>,
-    commands: mpsc::Receiver<Command>,
+    reloads: mpsc::Receiver<Result<Material, StartError>>,
     shutdown: CancellationToken,
     /// When the session's time began.
     zero: Instant,
@@ -127,7 +143,7 @@ impl Driver {
     async fn wait(&mut self, until: Duration) {
         tokio::select! {
             () = tokio::time::sleep_until(self.zero + until) => {}
-            command = next_command(&mut self.commands) => self.obey(command),
+            Some(loaded) = self.reloads.recv() => self.reload(loaded),
             () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
         }
     }
@@ -158,6 +174,7 @@ impl Driver {
         let mut written = 0;
         let mut flushed = true;
         let mut reusable: Vec<Finding<'static>> = vec![];
+        let mut alarm = std::pin::pin!(tokio::time::sleep(Duration::ZERO));
         while self.session.is_talking() {
             if written == leaving.len() {
                 leaving.clear();
@@ -169,7 +186,14 @@ impl Driver {
                 self.input(|session, now, findings| session.broken(now, stuck, findings));
                 break;
             }
-            let alarm = self.session.deadline().map_or_else(|| Instant::now() + Duration::from_secs(60), |at| self.zero + at);
+            let due = match self.session.deadline() {
+                Some(at) => self.zero + at,
+                None if alarm.is_elapsed() => Instant::now() + IDLE,
+                None => alarm.deadline(),
+            };
+            if due != alarm.deadline() {
+                alarm.as_mut().reset(due);
+            }
             arrived.reserve(READ);
             let waiting = leaving.get(written..).unwrap_or_default();
             tokio::select! {
@@ -189,8 +213,8 @@ impl Driver {
                     }
                     Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
-                () = tokio::time::sleep_until(alarm) => self.input(Session::tick),
-                command = next_command(&mut self.commands) => self.obey(command),
+                () = alarm.as_mut() => self.input(Session::tick),
+                Some(loaded) = self.reloads.recv() => self.reload(loaded),
                 () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
             }
         }
@@ -246,17 +270,16 @@ impl Driver {
         self.observer.observe(self.id, at, &notices);
     }
 
-    fn obey(&mut self, command: Command) {
-        match command {
-            Command::Reload => match Material::load(&self.config) {
-                Ok(Material { inventory, password, tls }) => {
-                    self.tls = tls;
-                    self.input(|session, now, findings| session.reload(now, inventory, password, findings));
-                    self.input(Session::tick);
-                }
-                Err(error) => Occurrence::ReloadFailed { error: &error }.emit(self.id),
-            },
-        }
+    fn reload(&mut self, loaded: Result<Material, StartError>) {
+        let Material { inventory, password, tls } = match loaded {
+            Ok(material) => material,
+            Err(error) => return Occurrence::ReloadFailed { error: &error }.emit(self.id),
+        };
+        self.tls = tls;
+        self.input(|session, now, findings| {
+            session.reload(now, inventory, password, findings);
+            session.tick(now, findings);
+        });
     }
 }
 
@@ -268,13 +291,5 @@ async fn send(writer: &mut WriteHalf<Stream>, waiting: &[u8]) -> std::io::Result
     match writer.write(waiting).await? {
         0 => Err(std::io::ErrorKind::WriteZero.into()),
         count => Ok(count),
-    }
-}
-
-/// The next command; never, once nobody can send one any more.
-async fn next_command(commands: &mut mpsc::Receiver<Command>) -> Command {
-    match commands.recv().await {
-        Some(command) => command,
-        None => std::future::pending().await,
     }
 }

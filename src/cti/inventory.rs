@@ -7,6 +7,8 @@
 //! SEP001122334466,
 //! ```
 //! TOML has a `[[device]]` table with `name`, and `user` where it is known, for each.
+//!
+//! A file that a running session may read is best replaced by renaming another one over it.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -76,6 +78,9 @@ impl DeviceList {
     /// When the header is another, or a row is not a device.
     pub fn from_csv(text: &str) -> Result<Self, InventoryFault> {
         let mut reader = csv::ReaderBuilder::new().trim(csv::Trim::All).flexible(true).comment(Some(b'#')).from_reader(text.as_bytes());
+        if !reader.headers()?.iter().any(|column| column == "device") {
+            return Err(InventoryFault::NoHeader);
+        }
         let mut list = Self::default();
         for row in reader.deserialize() {
             let CsvRow { device, user } = row?;
@@ -163,6 +168,9 @@ pub enum InventoryError {
 /// What is wrong in an inventory.
 #[derive(Debug, Error)]
 pub enum InventoryFault {
+    /// A CSV file without its header, as an empty one is: it may be just being written.
+    #[error("the first line is not the header `device,user`")]
+    NoHeader,
     /// Not CSV, or another header.
     #[error("{0}; the header has to be `device,user`")]
     Csv(#[from] csv::Error),
@@ -203,6 +211,12 @@ mod tests {
         assert!(message.contains("phones.csv") && message.contains("`device,user`"), "{message}");
         let missing = DeviceList::load(&folder.path().join("none.csv")).unwrap_err().to_string();
         assert!(missing.contains("none.csv"), "{missing}");
+    }
+
+    #[test]
+    fn an_empty_file_is_no_inventory() {
+        assert!(matches!(DeviceList::from_csv(""), Err(InventoryFault::NoHeader)));
+        assert!(DeviceList::from_csv("device,user\n").unwrap().is_empty());
     }
 
     #[test]

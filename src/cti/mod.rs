@@ -32,6 +32,7 @@ pub mod status;
 mod tls;
 #[cfg(test)]
 mod transcripts;
+mod work;
 
 pub use config::Config;
 pub use driver::{Command, StartError, run};

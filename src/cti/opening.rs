@@ -4,8 +4,9 @@ use std::sync::Arc;
 
 use super::conversation::Request;
 use super::devices::{LineEntry, LineStage, Stage};
-use super::provider::{Awaited, Context, Provider, Work};
+use super::provider::{Awaited, Context, Provider};
 use super::refusal::RefusalKind;
+use super::work::Work;
 use super::{DeviceChange, DeviceHandle, Finding, LineChange, LineHandle};
 use crate::ctiqbe::names::{CtiFailure, DeviceUnregisteredReason};
 
@@ -47,8 +48,12 @@ impl Provider {
     pub fn device_opened(&mut self, cx: &mut Context<'_, '_>, name: &Arc<str>, result: CtiFailure, handle: DeviceHandle) {
         let Some(entry) = self.devices.get_mut(name) else { return };
         if result.is_ok() {
-            entry.heal(&self.status);
+            entry.standing.heal(&self.status);
+            let outdated = !entry.described;
             self.devices.device_opened(name, handle);
+            if outdated {
+                self.describe_again(name);
+            }
             if let Some(resync) = &mut self.resync {
                 resync.awaited.insert(Awaited::Device(handle));
             }
@@ -82,7 +87,7 @@ impl Provider {
             }
             return;
         }
-        line.heal(&self.status);
+        line.standing.heal(&self.status);
         cx.findings.push(Finding::Line { line: line.line.clone(), change: LineChange::Opened(handle) });
         self.devices.line_opened(name, number, handle);
         if let Some(resync) = &mut self.resync {
@@ -154,7 +159,7 @@ impl Provider {
 
     /// The line is gone from its device, or its device is: closes it.
     pub(super) fn release_line(&mut self, cx: &mut Context<'_, '_>, line: &mut LineEntry) {
-        line.heal(&self.status);
+        line.standing.heal(&self.status);
         self.status.update(|s| s.lines_in_service -= usize::from(line.in_service).min(s.lines_in_service));
         if let LineStage::Open(handle) = line.stage {
             self.no_longer_awaited(Awaited::Line(handle));

@@ -1,7 +1,7 @@
 //! An open provider: which device is asked for next, at what pace, and when all of them are settled.
 //!
 //! Every device goes the same way, as far as it has to: acquire it (unless it is on the control list), have it described,
-//! open it, open its lines. [`next_step`] is the one place that decides. A device that is begun is finished before another
+//! open it, open its lines. `next_step` is the one place that decides. A device that is begun is finished before another
 //! is begun: new ones wait in `fresh` for the pace, requests about those begun wait in `begun` only for the number in flight.
 //!
 //! [`opening`](super::opening) takes the answers, [`describing`](super::describing) what the cluster says of a device,
@@ -19,13 +19,10 @@ use super::pace::DevicePace;
 use super::refusal::{Refusal, RefusalKind};
 use super::selection::Selection;
 use super::status::{SessionState, Status};
-use super::{Config, Device, DeviceChange, DeviceHandle, Finding, LineChange, LineHandle, SessionId, asked};
-use crate::ctiqbe::messages::{
-    DeviceCloseRequest, DeviceOpenRequest, LineCloseRequest, LineOpenRequest, ProviderDeviceAcquireRequest, ProviderDeviceDeAcquireRequest,
-    ProviderGetAllDevicesAndLinesRequest, ProviderGetSingleDeviceAndLinesRequest,
-};
+use super::work::Work;
+use super::{Config, Device, DeviceChange, DeviceHandle, Finding, LineChange, LineHandle, SessionId};
+use crate::ctiqbe::messages::ProviderGetAllDevicesAndLinesRequest;
 use crate::ctiqbe::names::{CtiFailure, DeviceUnregisteredReason};
-use crate::ctiqbe::{Text, latin1};
 
 /// After how long what may pass by itself is tried again.
 const SOON: Duration = Duration::from_secs(30);
@@ -38,25 +35,6 @@ pub struct Context<'c, 'f> {
     pub talk: &'c mut Conversation,
     /// What was found out, in order.
     pub findings: &'c mut Vec<Finding<'f>>,
-}
-
-/// A request that waits to be sent.
-#[derive(Clone, Debug)]
-pub enum Work {
-    /// Acquire a device.
-    Acquire(Arc<str>),
-    /// Have a device described.
-    Describe(Arc<str>),
-    /// Open a device.
-    Open(Arc<str>),
-    /// Open a line of a device.
-    OpenLine(Arc<str>, u32),
-    /// Close a line.
-    CloseLine(LineHandle),
-    /// Close a device.
-    Close(DeviceHandle),
-    /// Give a device back.
-    Deacquire(Arc<str>),
 }
 
 /// What has to come before everything is settled.
@@ -184,11 +162,15 @@ impl Provider {
         for name in former.names().filter(|name| !self.inventory.contains(name)).map(str::to_owned).collect::<Vec<_>>() {
             let Some(entry) = self.devices.get_mut(&name) else { continue };
             entry.named = false;
-            let stays = entry.listed && self.include_control_list && self.selection.allows_device(&entry.device, false);
-            if stays {
+            let listed = entry.listed;
+            if listed && self.include_control_list && self.selection.allows_device(&entry.device, false) {
                 self.owner_changed(cx, &name);
-            } else {
-                self.remove(cx, &name);
+                continue;
+            }
+            self.remove(cx, &name);
+            // It stays on the control list, where the inventory may name it again.
+            if listed && let Some(entry) = self.devices.get_or_add(&name).filter(|e| e.stage == Stage::Idle) {
+                (entry.listed, entry.stage) = (true, Stage::PassedOver);
             }
         }
         for name in self.inventory.names().map(str::to_owned).collect::<Vec<_>>() {
@@ -320,7 +302,7 @@ impl Provider {
                 self.begun.push_back(Work::OpenLine(name.clone(), line.number));
             } else {
                 line.stage = LineStage::PassedOver;
-                line.heal(&self.status);
+                line.standing.heal(&self.status);
             }
         }
     }
@@ -330,7 +312,7 @@ impl Provider {
         let refusal = Refusal::of_device(CtiFailure::DEVICE_NOT_REGISTERED, name.clone());
         let Some(entry) = self.devices.get_mut(name) else { return };
         entry.stage = Stage::Unregistered;
-        if entry.refuse(&refusal, &self.status) {
+        if entry.standing.refuse(&refusal, &self.status) {
             cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::Unregistered(reason) });
         }
     }
@@ -340,7 +322,7 @@ impl Provider {
         let refusal = Refusal::of_device(result, name.clone());
         let Some(entry) = self.devices.get_mut(name) else { return };
         entry.stage = Stage::Refused;
-        if entry.refuse(&refusal, &self.status) {
+        if entry.standing.refuse(&refusal, &self.status) {
             let change = DeviceChange::Refused { result, cure: refusal.cure() };
             cx.findings.push(Finding::Device { device: entry.device.clone(), change });
             self.log(&refusal);
@@ -353,7 +335,7 @@ impl Provider {
         let Some(line) = self.devices.get_mut(name).and_then(|e| e.line_mut(number)) else { return };
         let refusal = Refusal::of_line(result, name.clone(), &line.line.dn);
         line.stage = LineStage::Refused;
-        if line.refuse(&refusal, &self.status) {
+        if line.standing.refuse(&refusal, &self.status) {
             cx.findings.push(Finding::Line { line: line.line.clone(), change: LineChange::Refused { result, cure: refusal.cure() } });
             self.log(&refusal);
         }
@@ -373,7 +355,7 @@ impl Provider {
 
     pub(super) fn heal_device(&mut self, name: &str) {
         if let Some(entry) = self.devices.get_mut(name) {
-            entry.heal(&self.status);
+            entry.standing.heal(&self.status);
         }
     }
 
@@ -424,64 +406,6 @@ impl Provider {
         self.settle(cx);
     }
 
-    fn send(&mut self, cx: &mut Context<'_, '_>, work: Work) {
-        let deadline = self.deadline_of_request(cx.now);
-        match work {
-            Work::Acquire(name) => {
-                let text = latin1(&name);
-                cx.talk.ask(Request::Acquire(name.clone()), deadline, |sequence_number| ProviderDeviceAcquireRequest {
-                    sequence_number,
-                    device_name: Text::new(&text),
-                });
-            }
-            Work::Describe(name) => {
-                let text = latin1(&name);
-                cx.talk.ask(Request::Describe(name.clone()), deadline, |sequence_number| ProviderGetSingleDeviceAndLinesRequest {
-                    sequence_number,
-                    device_name: Text::new(&text),
-                });
-            }
-            Work::Open(name) => {
-                let text = latin1(&name);
-                cx.talk.ask(Request::OpenDevice(name.clone()), deadline, |sequence_number| DeviceOpenRequest {
-                    sequence_number,
-                    device_name: Text::new(&text),
-                    filter: asked::of_device(),
-                    ..DeviceOpenRequest::default()
-                });
-            }
-            Work::OpenLine(name, number) => {
-                let Some(line) = self.devices.get_mut(&name).and_then(|e| e.line_mut(number)).map(|l| l.line.clone()) else { return };
-                let (text, dn, partition) = (latin1(&name), latin1(&line.dn), latin1(&line.partition));
-                cx.talk.ask(Request::OpenLine(name.clone(), number), deadline, |sequence_number| LineOpenRequest {
-                    sequence_number,
-                    device_name: Text::new(&text),
-                    line_name: Text::new(&dn),
-                    partition: Text::new(&partition),
-                    filter: asked::of_line(),
-                    ..LineOpenRequest::default()
-                });
-            }
-            Work::CloseLine(handle) => cx.talk.ask(Request::Release, deadline, |sequence_number| LineCloseRequest {
-                sequence_number,
-                line_call_manager_id: handle.call_manager,
-                line_id: handle.line,
-            }),
-            Work::Close(handle) => cx.talk.ask(Request::Release, deadline, |sequence_number| DeviceCloseRequest {
-                sequence_number,
-                call_manager_id: handle.call_manager,
-                device_id: handle.device,
-            }),
-            Work::Deacquire(name) => {
-                let text = latin1(&name);
-                cx.talk.ask(Request::Release, deadline, |sequence_number| ProviderDeviceDeAcquireRequest {
-                    sequence_number,
-                    device_name: Text::new(&text),
-                });
-            }
-        }
-    }
-
     pub(super) fn deadline_of_request(&self, now: Duration) -> Duration {
         now + self.request_timeout
     }
@@ -499,11 +423,15 @@ impl Provider {
         }
     }
 
+    /// Whether nothing is asked or about to be.
+    fn is_idle(&self, in_flight: usize) -> bool {
+        self.list_completed && self.begun.is_empty() && self.fresh.is_empty() && in_flight == 0
+    }
+
     /// Says that all is settled, once it is. What was opened and says nothing more is not waited for for ever.
     fn settle(&mut self, cx: &mut Context<'_, '_>) {
         let Some(resync) = &self.resync else { return };
-        let nothing_to_do = self.list_completed && self.begun.is_empty() && self.fresh.is_empty() && cx.talk.in_flight() == 0;
-        if !nothing_to_do || !(resync.awaited.is_empty() || cx.now >= resync.progress + self.request_timeout) {
+        if !self.is_idle(cx.talk.in_flight()) || !(resync.awaited.is_empty() || cx.now >= resync.progress + self.request_timeout) {
             return;
         }
         let took = cx.now.saturating_sub(resync.began);
@@ -525,7 +453,7 @@ impl Provider {
     pub fn deadline(&self, in_flight: usize) -> Option<Duration> {
         let retry = self.retries.first().map(|(at, _)| *at);
         let pace = (!self.fresh.is_empty() && in_flight < self.in_flight).then(|| self.pace.next());
-        let settled = self.resync.as_ref().filter(|r| !r.awaited.is_empty()).map(|r| r.progress + self.request_timeout);
+        let settled = self.resync.as_ref().filter(|_| self.is_idle(in_flight)).map(|r| r.progress + self.request_timeout);
         [retry, pace, settled].into_iter().flatten().min()
     }
 }

@@ -1,6 +1,6 @@
 //! One CTI session as a machine without clock or socket: connections, frames and time in; bytes, deadlines and findings out.
 //!
-//! It logs in ([`login`](super::login)), keeps the provider's devices open ([`provider`](super::provider)), and when the session
+//! It logs in (`login.rs`), keeps the provider's devices open (`provider.rs`), and when the session
 //! ends it decides which CTIManager is tried next, and when. Time is a duration since the session's task began.
 
 use std::sync::Arc;
@@ -23,7 +23,7 @@ use super::{Config, Finding, LineHandle, SessionId, asked};
 use crate::ctiqbe::login::LoginError;
 use crate::ctiqbe::messages::*;
 use crate::ctiqbe::names::{CtiFailure, ProviderCloseReason};
-use crate::ctiqbe::{DecodeError, Frame, Message, VERSION_11_5, schema};
+use crate::ctiqbe::{DecodeError, Frame, Message, Side, VERSION_11_5, schema};
 use crate::time::Timestamp;
 
 /// Why a session ended, or could not be opened.
@@ -111,7 +111,7 @@ pub enum Plan {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    Waiting { until: Duration, credentials: bool },
+    Waiting { until: Duration },
     Connecting,
     LoggingIn,
     Open { since: Duration },
@@ -167,7 +167,7 @@ impl Session {
 
     /// What the driver has to do now.
     pub fn plan(&mut self, now: Duration) -> Plan {
-        if let Phase::Waiting { until, .. } = self.phase {
+        if let Phase::Waiting { until } = self.phase {
             if now < until {
                 return Plan::Wait(until);
             }
@@ -286,21 +286,13 @@ impl Session {
                     self.failed(now, request, failure.result, findings);
                 }
             }
-            ProviderGetAllDevicesAndLinesResponse::ID => {
-                let m = frame.decode::<ProviderGetAllDevicesAndLinesResponse>()?;
-                self.partly_answered(now, m.sequence_number, m.result, findings);
+            ProviderGetAllDevicesAndLinesResponse::ID | ProviderGetSingleDeviceAndLinesResponse::ID => {
+                let (sequence, result) = answer(frame)?;
+                self.partly_answered(now, sequence, result, findings);
             }
-            ProviderGetSingleDeviceAndLinesResponse::ID => {
-                let m = frame.decode::<ProviderGetSingleDeviceAndLinesResponse>()?;
-                self.partly_answered(now, m.sequence_number, m.result, findings);
-            }
-            ProviderGetAllDevicesAndLinesCompletedEvent::ID => {
-                let m = frame.decode::<ProviderGetAllDevicesAndLinesCompletedEvent>()?;
-                self.completed(now, m.request_id, m.result, findings);
-            }
-            ProviderGetSingleDeviceAndLinesCompletedEvent::ID => {
-                let m = frame.decode::<ProviderGetSingleDeviceAndLinesCompletedEvent>()?;
-                self.completed(now, m.request_id, m.result, findings);
+            ProviderGetAllDevicesAndLinesCompletedEvent::ID | ProviderGetSingleDeviceAndLinesCompletedEvent::ID => {
+                let (sequence, result) = answer(frame)?;
+                self.completed(now, sequence, result, findings);
             }
             _ => {
                 let cx = &mut Self::context(&mut self.talk, findings, now);
@@ -433,9 +425,8 @@ impl Session {
         }
         self.provider.lost();
         self.heartbeats = None;
-        let credentials = ending.is_credentials();
         let older = ending.is_protocol_version() && self.version != VERSION_11_5;
-        let wait = if credentials {
+        let wait = if ending.is_credentials() {
             // Neither the next CTIManager: they share the count of failed logins.
             Duration::from_secs(self.config.retry.credentials_pause.into())
         } else if older {
@@ -450,7 +441,7 @@ impl Session {
         };
         Occurrence::Ended { manager: &manager, ending: &ending, retry_in: wait }.emit(self.id);
         let until = now + wait;
-        self.phase = Phase::Waiting { until, credentials };
+        self.phase = Phase::Waiting { until };
         let until_at = Timestamp(self.began.0.saturating_add(u64::try_from(until.as_micros()).unwrap_or(u64::MAX)));
         self.status.set_state(SessionState::Waiting { reason: ending.to_string(), until: until_at });
     }
@@ -462,7 +453,7 @@ impl Session {
         let talking = matches!(self.phase, Phase::Open { .. });
         self.provider.reload(&mut Self::context(&mut self.talk, findings, now), inventory, talking);
         if let Phase::Waiting { .. } = self.phase {
-            self.phase = Phase::Waiting { until: now, credentials: false };
+            self.phase = Phase::Waiting { until: now };
         }
     }
 
@@ -478,6 +469,12 @@ impl Session {
         self.phase = Phase::Finished;
         self.status.set_state(SessionState::Stopped);
     }
+}
+
+/// What all responses, and the events that complete a request, begin with.
+fn answer(frame: &Frame<'_>) -> Result<(i32, CtiFailure), DecodeError> {
+    let mut reader = frame.reader(Side::Server);
+    Ok((reader.int()?, CtiFailure(reader.int()?)))
 }
 
 #[cfg(test)]

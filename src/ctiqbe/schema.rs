@@ -130,6 +130,11 @@ impl Vocabulary {
         self.values.iter().find(|(_, n, _)| *n == name).map(|(value, ..)| *value)
     }
 
+    /// A value with its name, as `8 CONNECTED`.
+    pub fn printed(&self, value: i32) -> impl fmt::Display {
+        fmt::from_fn(move |f| self.print(value, f))
+    }
+
     /// Prints a value with its name.
     pub(super) fn print(&self, value: i32, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self.base {

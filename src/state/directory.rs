@@ -17,8 +17,21 @@ pub struct DeviceView {
     pub device: Arc<Device>,
     /// The lines that were seen in service on it.
     pub lines: Vec<Arc<Line>>,
+    /// Why it is not observed, while the cluster refuses it.
+    pub restriction: Option<Restriction>,
     /// Its legs that are up.
     legs: Vec<LiveLeg>,
+}
+
+/// Why the cluster refuses to have a device observed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Restriction {
+    /// The name of the result code, where it has one.
+    pub reason: Option<&'static str>,
+    /// The result code.
+    pub result: i32,
+    /// What to do about it, in words.
+    pub cure: String,
 }
 
 #[derive(Clone, Debug)]
@@ -105,7 +118,9 @@ impl Directory {
     pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &Bytes) {
         match &event.body {
             Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| fold_leg(view, state, leg, encoded)),
-            Body::Device(body) => self.update(table, event, sequence, &body.device, |_, state| fold_device(state, event.kind, body)),
+            Body::Device(body) => {
+                self.update(table, event, sequence, &body.device, |view, state| fold_device(view, state, event.kind, body))
+            }
             Body::Line(body) => {
                 self.know_line(table, &body.line);
                 self.update(table, event, sequence, &body.line.device, |_, _| {});
@@ -127,7 +142,12 @@ impl Directory {
         let index = table.intern(device.session, &device.name)?;
         match self.devices.get_mut(index.0 as usize) {
             None => {
-                self.devices.push(Arc::new(DeviceView { device: Arc::clone(device), lines: Vec::new(), legs: Vec::new() }));
+                self.devices.push(Arc::new(DeviceView {
+                    device: Arc::clone(device),
+                    lines: Vec::new(),
+                    restriction: None,
+                    legs: Vec::new(),
+                }));
                 add(&mut self.by_name, &device.name, index);
                 device.user.iter().for_each(|user| add(&mut self.by_user, user, index));
             }
@@ -216,7 +236,7 @@ fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encod
     }
 }
 
-fn fold_device(state: &mut DeviceState, kind: EventType, body: &DeviceBody) {
+fn fold_device(view: &mut DeviceView, state: &mut DeviceState, kind: EventType, body: &DeviceBody) {
     match kind {
         EventType::DeviceRegistered => state.registered = true,
         EventType::DeviceUnregistered => (state.registered, state.in_service) = (false, false),
@@ -224,5 +244,10 @@ fn fold_device(state: &mut DeviceState, kind: EventType, body: &DeviceBody) {
         EventType::DeviceOutOfService => (state.in_service, state.removed) = (false, body.removed),
         EventType::DeviceRestricted => (state.in_service, state.restricted) = (false, true),
         _ => {}
+    }
+    if !state.restricted {
+        view.restriction = None;
+    } else if let (EventType::DeviceRestricted, Some(result)) = (kind, body.result) {
+        view.restriction = Some(Restriction { reason: body.reason, result, cure: body.cure.clone().unwrap_or_default() });
     }
 }

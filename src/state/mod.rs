@@ -7,7 +7,7 @@ mod directory;
 mod slot;
 mod table;
 
-pub use directory::{DeviceView, Directory};
+pub use directory::{DeviceView, Directory, Restriction};
 pub use table::{Aggregate, DeviceIndex, DeviceState, Table};
 
 /// What `slot.rs` is built of. `tests/loom.rs` gives it loom's instead.

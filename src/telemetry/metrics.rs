@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, Opts, Registry, TextEncoder};
+use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use thiserror::Error;
 
 use crate::event::EventType;
@@ -20,11 +20,14 @@ pub struct Metrics {
     events: Vec<IntCounter>,
     pub(super) undecodable: IntCounterVec,
     pub(super) log_refused: IntCounter,
-    /// WebSocket clients that are connected.
-    pub websocket_clients: IntGauge,
+    websocket_clients: IntGauge,
+    devices: IntGaugeVec,
+    calls: IntGauge,
+    subscriptions: IntGauge,
     /// Frames written to WebSocket clients.
     pub websocket_frames: IntCounter,
     pub(super) websocket_closed: IntCounterVec,
+    pub(super) accept_failed: IntCounter,
     /// From the read of a CTI message to the write of its event to a client, in seconds; one observation per write.
     pub delivery: Histogram,
 }
@@ -50,17 +53,38 @@ impl Metrics {
         let log_refused = IntCounter::new("callcast_log_refused_total", "Events that the log did not take.")?;
         let websocket_clients = IntGauge::new("callcast_websocket_clients", "WebSocket clients that are connected.")?;
         let websocket_frames = IntCounter::new("callcast_websocket_frames_total", "Frames written to WebSocket clients.")?;
+        let accept_failed = IntCounter::new("callcast_accept_failed_total", "Connections that could not be accepted.")?;
         let delivery = Histogram::with_opts(
             HistogramOpts::new("callcast_delivery_seconds", "From the read of a CTI message to the write of its event to a client.")
                 .buckets(vec![0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]),
         )?;
+        let devices = IntGaugeVec::new(Opts::new("callcast_devices", "Devices, by what they do now."), &["state"])?;
+        let calls = IntGauge::new("callcast_calls", "Calls that are up.")?;
+        let subscriptions = IntGauge::new("callcast_websocket_subscriptions", "Subscriptions of WebSocket clients.")?;
+        registry.register(Box::new(devices.clone()))?;
+        registry.register(Box::new(calls.clone()))?;
+        registry.register(Box::new(subscriptions.clone()))?;
         registry.register(Box::new(log_refused.clone()))?;
         registry.register(Box::new(websocket_clients.clone()))?;
         registry.register(Box::new(websocket_frames.clone()))?;
+        registry.register(Box::new(accept_failed.clone()))?;
         registry.register(Box::new(delivery.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
-        Ok(Arc::new(Self { registry, events, undecodable, log_refused, websocket_clients, websocket_frames, websocket_closed, delivery }))
+        Ok(Arc::new(Self {
+            registry,
+            events,
+            undecodable,
+            log_refused,
+            websocket_clients,
+            devices,
+            calls,
+            subscriptions,
+            websocket_frames,
+            websocket_closed,
+            accept_failed,
+            delivery,
+        }))
     }
 
     /// Counts an event.
@@ -71,6 +95,26 @@ impl Metrics {
         }
     }
 
+    /// Counts a WebSocket client until the guard is dropped.
+    pub fn websocket_client(&self) -> Counted {
+        self.websocket_clients.inc();
+        Counted(self.websocket_clients.clone())
+    }
+
+    /// WebSocket clients that are connected.
+    pub fn websocket_clients(&self) -> i64 {
+        self.websocket_clients.get()
+    }
+
+    /// Takes what is only counted when somebody asks: devices by state, calls, subscriptions.
+    pub fn stand(&self, devices: &[(&'static str, usize)], calls: usize, subscriptions: usize) {
+        for (state, count) in devices {
+            self.devices.with_label_values(&[state]).set(gauge(*count));
+        }
+        self.calls.set(gauge(calls));
+        self.subscriptions.set(gauge(subscriptions));
+    }
+
     /// Everything, in Prometheus' text format.
     ///
     /// # Errors
@@ -79,5 +123,19 @@ impl Metrics {
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+fn gauge(count: usize) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// Counts something for as long as it lives.
+#[derive(Debug)]
+pub struct Counted(IntGauge);
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.dec();
     }
 }

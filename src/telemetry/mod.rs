@@ -3,8 +3,10 @@
 //! An occurrence that is logged or counted is one variant of [`Occurrence`], so that a log line and its counter stand together and
 //! no metric is named in logic. The `prometheus` crate is behind this module alone.
 
+mod log;
 mod metrics;
 mod occurrence;
 
-pub use metrics::Metrics;
+pub use log::{LogError, LogOptions, init, level_filter};
+pub use metrics::{Counted, Metrics, MetricsError};
 pub use occurrence::Occurrence;

@@ -33,6 +33,26 @@ pub enum Occurrence<'a> {
         /// A word for the metric.
         reason: &'static str,
     },
+    /// A connection could not be accepted; the listener pauses and goes on.
+    AcceptFailed {
+        /// Why.
+        error: &'a std::io::Error,
+    },
+    /// The HTTP server stops: it takes no more connections and closes those that it has.
+    EdgeDraining {
+        /// WebSocket clients that are connected.
+        clients: i64,
+    },
+    /// Not every connection ended in the time given to it.
+    EdgeDrainTimedOut {
+        /// Connections that are cut off.
+        left: usize,
+    },
+    /// The listener can be reached from other machines.
+    ListeningBeyondLoopback {
+        /// Where it listens.
+        address: std::net::SocketAddr,
+    },
 }
 
 impl Metrics {
@@ -50,6 +70,15 @@ impl Metrics {
             Occurrence::WebSocketClosed { peer, reason } => {
                 self.websocket_closed.with_label_values(&[reason]).inc();
                 info!(%peer, reason, "closed a WebSocket client");
+            }
+            Occurrence::AcceptFailed { error } => {
+                self.accept_failed.inc();
+                warn!(%error, "cannot accept a connection; if files ran out, raise the limit on open files (LimitNOFILE, ulimit -n)");
+            }
+            Occurrence::EdgeDraining { clients } => info!(clients, "closing the WebSocket clients"),
+            Occurrence::EdgeDrainTimedOut { left } => warn!(left, "connections did not end in time and are cut off"),
+            Occurrence::ListeningBeyondLoopback { address } => {
+                warn!(%address, "the API can be reached from other machines and asks for no password; whoever reaches it sees all calls");
             }
         }
     }

@@ -1,6 +1,7 @@
 //! Connections: TLS, and what is not a CTIManager.
 
 use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use callcast::cti::config::Tls;
@@ -63,7 +64,7 @@ async fn tls_server(client: Option<CertificateDer<'static>>) -> (SocketAddr, Str
         let acceptor = acceptor.clone();
         async move {
             if let Ok(mut client) = acceptor.accept(stream).await {
-                let _received = client.read(&mut [0; 4096]).await.unwrap(); // what it says does not matter here
+                assert!(client.read(&mut [0; 4096]).await.unwrap() > 0);
                 client.shutdown().await.unwrap();
             }
         }
@@ -72,13 +73,17 @@ async fn tls_server(client: Option<CertificateDer<'static>>) -> (SocketAddr, Str
     (address, issued.cert.pem())
 }
 
+fn file(folder: &Path, name: &str, text: &str) -> Option<PathBuf> {
+    let path = folder.join(name);
+    std::fs::write(&path, text).unwrap();
+    Some(path)
+}
+
 #[tokio::test]
 async fn a_certificate_is_pinned_by_its_file() {
     let (address, certificate) = tls_server(None).await;
     let session = start(&[address], |config, folder| {
-        let path = folder.join("pin.pem");
-        std::fs::write(&path, certificate).unwrap();
-        config.tls = Some(Tls { pinned_certificate_file: Some(path), ..Tls::default() });
+        config.tls = Some(Tls { pinned_certificate_file: file(folder, "pin.pem", &certificate), ..Tls::default() });
     });
     let reason = session.waits().await;
     assert!(reason.contains("before the login was complete"), "{reason}");
@@ -89,9 +94,7 @@ async fn a_missing_client_certificate_is_told() {
     let client = rcgen::generate_simple_self_signed(vec!["callcast".into()]).unwrap();
     let (address, certificate) = tls_server(Some(client.cert.der().clone())).await;
     let session = start(&[address], |config, folder| {
-        let path = folder.join("pin.pem");
-        std::fs::write(&path, certificate).unwrap();
-        config.tls = Some(Tls { pinned_certificate_file: Some(path), ..Tls::default() });
+        config.tls = Some(Tls { pinned_certificate_file: file(folder, "pin.pem", &certificate), ..Tls::default() });
     });
     let reason = session.waits().await;
     assert!(reason.contains("client certificate"), "{reason}");
@@ -102,15 +105,10 @@ async fn a_client_certificate_is_shown() {
     let client = rcgen::generate_simple_self_signed(vec!["callcast".into()]).unwrap();
     let (address, certificate) = tls_server(Some(client.cert.der().clone())).await;
     let session = start(&[address], |config, folder| {
-        let file = |name: &str, text: String| {
-            let path = folder.join(name);
-            std::fs::write(&path, text).unwrap();
-            Some(path)
-        };
         config.tls = Some(Tls {
-            pinned_certificate_file: file("pin.pem", certificate),
-            client_certificate_file: file("client.pem", client.cert.pem()),
-            client_key_file: file("client.key", client.signing_key.serialize_pem()),
+            pinned_certificate_file: file(folder, "pin.pem", &certificate),
+            client_certificate_file: file(folder, "client.pem", &client.cert.pem()),
+            client_key_file: file(folder, "client.key", &client.signing_key.serialize_pem()),
             ..Tls::default()
         });
     });
@@ -122,9 +120,8 @@ async fn a_client_certificate_is_shown() {
 async fn a_certificate_of_another_name_is_refused_with_the_names_it_has() {
     let (address, certificate) = tls_server(None).await;
     let session = start(&[address], |config, folder| {
-        let path = folder.join("ca.pem");
-        std::fs::write(&path, certificate).unwrap();
-        config.tls = Some(Tls { ca_file: Some(path), server_name: Some("cucm-sub.example".into()), ..Tls::default() });
+        config.tls =
+            Some(Tls { ca_file: file(folder, "ca.pem", &certificate), server_name: Some("cucm-sub.example".into()), ..Tls::default() });
     });
     let reason = session.waits().await;
     assert!(reason.contains("cucm-pub.example") && reason.contains("not for cucm-sub.example"), "{reason}");

@@ -99,7 +99,7 @@ pub fn start(managers: &[SocketAddr], change: impl FnOnce(&mut Config, &std::pat
     std::fs::write(folder.path().join("devices.csv"), inventory(3)).unwrap();
     config.pace.devices_per_second = 0;
     change(&mut config, folder.path());
-    let (commands, receiver) = mpsc::channel(4);
+    let (commands, receiver) = mpsc::channel(1);
     let (recorder, status, shutdown) = (Arc::new(Recorder::default()), Arc::new(Status::default()), CancellationToken::new());
     let session = run(SessionId(0), config, recorder.clone(), receiver, status.clone(), shutdown.clone());
     let task = tokio::spawn(async { session.await.unwrap() });
@@ -158,7 +158,9 @@ impl Running {
 
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
-        std::fs::write(&path, text).unwrap();
+        let new = path.with_extension("new");
+        std::fs::write(&new, text).unwrap();
+        std::fs::rename(&new, &path).unwrap();
         path
     }
 }

@@ -6,7 +6,7 @@ use crate::ctiqbe::names::{
     DeviceCloseReason, DeviceControlFlagBitmask, DeviceLineInfoContent, DeviceRegistrationStatus, DeviceUnregisteredReason,
     LineCloseReason, ProviderUserNotifyType,
 };
-use crate::ctiqbe::{Array, FRAME_LIMIT, Side, Text, VERSION_12_5, Wide, encode, value};
+use crate::ctiqbe::{Array, FRAME_LIMIT, Text, VERSION_12_5, Wide, encode, value};
 
 const PHONE: &str = "SEP000000000001";
 
@@ -20,8 +20,12 @@ fn secs(seconds: u64) -> Duration {
 }
 
 fn peer(managers: &[&str], inventory: &str) -> Peer {
+    paced_peer(managers, inventory, 0)
+}
+
+fn paced_peer(managers: &[&str], inventory: &str, devices_per_second: u32) -> Peer {
     let mut config = Config::new(managers.iter().map(|m| (*m).to_owned()).collect(), "ctiuser".into());
-    config.pace.devices_per_second = 0;
+    config.pace.devices_per_second = devices_per_second;
     let failover = Failover::new(config.manager_addresses().unwrap(), secs(1), secs(30), Box::new(|| 0.5));
     let inventory = DeviceList::from_csv(inventory).unwrap();
     let password = Password::new("secret".into());
@@ -83,6 +87,9 @@ impl Peer {
         let mut findings = vec![];
         self.session.receive(self.now, frame, &mut findings);
         self.session.tick(self.now, &mut findings);
+        // Or a driver would spin.
+        let due = self.session.deadline().filter(|at| *at <= self.now);
+        assert!(due.is_none() || !self.session.is_talking(), "{due:?} at {:?}", self.now);
         findings.iter().map(print).collect()
     }
 
@@ -96,6 +103,9 @@ impl Peer {
         self.now += secs(seconds);
         let mut findings = vec![];
         self.session.tick(self.now, &mut findings);
+        // Or a driver would spin.
+        let due = self.session.deadline().filter(|at| *at <= self.now);
+        assert!(due.is_none() || !self.session.is_talking(), "{due:?} at {:?}", self.now);
         findings.iter().map(print).collect()
     }
 
@@ -352,6 +362,21 @@ fn a_user_who_logs_in_makes_another_device_of_it() {
 }
 
 #[test]
+fn a_device_that_registers_and_was_never_described_is_not_opened_before_its_type_is_known() {
+    let mut peer = open_peer("device,user\n");
+    peer.settle();
+    let lines = [LineInfo { name: Text::new(b"3000"), ..LineInfo::default() }];
+    peer.send(&DeviceRegisteredEventWithLineInfo {
+        device_name: Text::new(b"CUE1"),
+        control_mode_bit_map: DeviceControlFlagBitmask::CONTROLLED,
+        event_content: DeviceLineInfoContent::LINE_INFO,
+        line_info: Array::from(lines.as_slice()),
+        ..Default::default()
+    });
+    assert_eq!(peer.requests(), ["ProviderGetSingleDeviceAndLinesRequest"]);
+}
+
+#[test]
 fn a_line_that_is_gone_after_a_registration_is_closed_and_a_new_one_opened() {
     let mut peer = open_peer("device,user\n");
     peer.settle();
@@ -389,10 +414,28 @@ fn a_message_of_an_unknown_id_is_counted_and_skipped() {
     assert_eq!((peer.session.status().unknown(), peer.plan()), (1, Plan::Talk));
 }
 
+fn inventory_of_200() -> String {
+    "device,user\n".to_owned() + &(0..200).map(|i| format!("SEP{i},\n")).collect::<String>()
+}
+
+#[test]
+fn no_more_devices_are_begun_in_a_second_than_allowed() {
+    let mut peer = paced_peer(&["cucm"], &inventory_of_200(), 10);
+    peer.open(true);
+    peer.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: 3, ..Default::default() });
+    assert_eq!(peer.requests().len(), 1);
+    let mut findings = vec![];
+    for _ in 0..200 {
+        peer.now += Duration::from_millis(10);
+        peer.session.tick(peer.now, &mut findings);
+    }
+    let begun = peer.requests().len();
+    assert!((18..=20).contains(&begun), "{begun}");
+}
+
 #[test]
 fn no_more_requests_are_in_flight_than_allowed() {
-    let inventory = "device,user\n".to_owned() + &(0..200).map(|i| format!("SEP{i},\n")).collect::<String>();
-    let mut peer = open_peer(&inventory);
+    let mut peer = open_peer(&inventory_of_200());
     peer.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: 3, ..Default::default() });
     assert_eq!(peer.requests().len(), 50);
     peer.send(&ProviderDeviceAcquireResponse { sequence_number: 4, ..Default::default() });

@@ -1,0 +1,26 @@
+//! The HTTP server: the page, the WebSocket's handshake, health and metrics.
+//!
+//! | route | |
+//! | --- | --- |
+//! | `/` and the page's files | the wall of devices and the screen-pop |
+//! | `/v1/ws` | [`crate::sinks::websocket`] |
+//! | `/v1/config` | what the page has to know |
+//! | `/healthz` | 200 while the process answers |
+//! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
+//! | `/metrics` | Prometheus' text format |
+//!
+//! There is no authentication: the listener binds to loopback unless told otherwise. What a browser could be tricked into is refused:
+//! a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign `Origin`.
+
+mod config;
+mod guard;
+mod handshake;
+mod health;
+mod page;
+mod respond;
+mod router;
+mod server;
+
+pub use config::{Config, PageConfig};
+pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};
+pub use server::{BindError, Server};

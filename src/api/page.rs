@@ -1,0 +1,52 @@
+//! The page's files, which are part of the binary.
+
+use foldhash::fast::FixedState;
+use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
+use hyper::{HeaderMap, Response, StatusCode};
+use std::hash::BuildHasher as _;
+
+use super::respond::{self, Body};
+
+struct File {
+    path: &'static str,
+    content_type: &'static str,
+    text: &'static str,
+}
+
+const SCRIPT: &str = "text/javascript; charset=utf-8";
+
+macro_rules! files {
+    ($($path:literal $name:literal $content_type:expr;)*) => {
+        const FILES: &[File] =
+            &[$(File { path: $path, content_type: $content_type, text: include_str!(concat!("page/", $name)) }),*];
+    };
+}
+
+files! {
+    "/" "index.html" "text/html; charset=utf-8";
+    "/style.css" "style.css" "text/css; charset=utf-8";
+    "/icon.svg" "icon.svg" "image/svg+xml";
+    "/main.js" "main.js" SCRIPT;
+    "/connection.js" "connection.js" SCRIPT;
+    "/devices.js" "devices.js" SCRIPT;
+    "/wall.js" "wall.js" SCRIPT;
+    "/pop.js" "pop.js" SCRIPT;
+    "/pop-view.js" "pop-view.js" SCRIPT;
+    "/template.js" "template.js" SCRIPT;
+}
+
+/// The file at a path, or that the browser has it already.
+pub fn file(path: &str, request: &HeaderMap) -> Option<Response<Body>> {
+    let file = FILES.iter().find(|file| file.path == path)?;
+    let etag = format!("\"{:016x}\"", FixedState::default().hash_one(file.text));
+    let known = request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let mut response = if known {
+        respond::with(StatusCode::NOT_MODIFIED, file.content_type, "")
+    } else {
+        respond::with(StatusCode::OK, file.content_type, file.text)
+    };
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(ETAG, etag);
+    }
+    Some(response)
+}

@@ -1,0 +1,63 @@
+//! Responses.
+
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
+use hyper::{Response, StatusCode};
+use serde::Serialize;
+
+/// All our bodies are in memory.
+pub type Body = Full<Bytes>;
+
+/// Nothing but our own files; no inline script or style, no frame around us, no form that goes elsewhere.
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
+                                       base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+const ALWAYS: [(&str, &str); 4] = [
+    ("content-security-policy", CONTENT_SECURITY_POLICY),
+    ("x-content-type-options", "nosniff"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-resource-policy", "same-origin"),
+];
+
+/// A response with the headers that all of ours have.
+pub fn with(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
+    let mut response = Response::new(Full::new(body.into()));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
+    for (name, value) in ALWAYS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A JSON response.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    // What we serialize has string keys and no map that could fail.
+    with(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
+}
+
+#[derive(Serialize)]
+struct Problem<'a> {
+    error: Details<'a>,
+}
+
+#[derive(Serialize)]
+struct Details<'a> {
+    code: &'a str,
+    message: &'a str,
+}
+
+/// `{"error":{"code":…,"message":…}}`
+pub fn problem(status: StatusCode, code: &str, message: &str) -> Response<Body> {
+    json(status, &Problem { error: Details { code, message } })
+}
+
+/// The route is there, but not for this method.
+pub fn method_not_allowed() -> Response<Body> {
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD are understood here");
+    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+    response
+}

@@ -1,0 +1,132 @@
+//! Build, run, drain: a gateway with its CTI sessions and its HTTP server.
+//!
+//! | task | waits for | tells |
+//! | --- | --- | --- |
+//! | one for each CTI session (`cti::run`) | its socket, its timers, a reload | the gateway, by call |
+//! | the HTTP server (`api::Server::run`) | connections | |
+//! | one for each WebSocket client | its mailbox, its socket | its client |
+
+use std::sync::Arc;
+
+use thiserror::Error;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use crate::api;
+use crate::calls::{CallModel, Ids};
+use crate::config::Config;
+use crate::cti::{self, SessionId};
+use crate::gateway::Gateway;
+use crate::health::{self, Sessions};
+use crate::journal::Memory;
+use crate::telemetry::{Metrics, MetricsError};
+use crate::time::Timestamp;
+
+/// A gateway that could not be built, or ended before it was told to.
+#[derive(Debug, Error)]
+pub enum AppError {
+    /// The HTTP listener cannot be had.
+    #[error(transparent)]
+    Bind(#[from] api::BindError),
+    /// Metrics cannot be set up.
+    #[error(transparent)]
+    Metrics(#[from] MetricsError),
+    /// A session has nothing to log in with, or nothing to watch.
+    #[error("[[session]] {number}: {error}")]
+    Session {
+        /// Which, from 1.
+        number: usize,
+        /// What is missing.
+        error: cti::StartError,
+    },
+}
+
+/// A gateway that listens and is ready to run.
+pub struct App {
+    config: Config,
+    gateway: Arc<Gateway>,
+    sessions: Sessions,
+    server: api::Server,
+    reload: Vec<mpsc::Sender<cti::Command>>,
+    commands: Vec<mpsc::Receiver<cti::Command>>,
+}
+
+/// Tells a running gateway to read inventories and credentials again.
+#[derive(Clone, Debug)]
+pub struct Reload(Vec<mpsc::Sender<cti::Command>>);
+
+impl Reload {
+    /// Each session reads its files again. One that has not yet obeyed the last time is not asked twice.
+    pub fn all(&self) {
+        for session in &self.0 {
+            let _ = session.try_send(cti::Command::Reload);
+        }
+    }
+}
+
+impl App {
+    /// Builds the gateway and binds its listener. The configuration was checked before.
+    ///
+    /// # Errors
+    /// When the listener cannot be had.
+    pub async fn build(config: Config) -> Result<Self, AppError> {
+        // Seconds since 1970: later starts have later epochs, and no event id is given twice.
+        let epoch = Timestamp::now().0 / 1_000_000;
+        let journal = Memory::new(epoch, config.journal.max_events, config.journal.max_mebibytes.saturating_mul(1 << 20));
+        let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld);
+        let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new()?));
+        let sessions = Sessions::new(config.sessions.len(), config.ready.devices_in_service);
+        let server = api::Server::bind(config.api.clone(), Arc::clone(&gateway), Arc::new(sessions.clone())).await?;
+        let server = server.with_metrics(health::metrics(sessions.clone(), Arc::clone(&gateway)));
+        let (reload, commands) = config.sessions.iter().map(|_| mpsc::channel(1)).unzip();
+        Ok(Self { config, gateway, sessions, server, reload, commands })
+    }
+
+    /// Where it listens for browsers.
+    pub fn local_addr(&self) -> std::net::SocketAddr {
+        self.server.local_addr()
+    }
+
+    /// How the sessions stand.
+    pub fn sessions(&self) -> &Sessions {
+        &self.sessions
+    }
+
+    /// What makes it read inventories and credentials again.
+    pub fn reload(&self) -> Reload {
+        Reload(self.reload.clone())
+    }
+
+    /// Runs until `shutdown`, and then until every client was told.
+    ///
+    /// # Errors
+    /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
+    pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
+        let Self { config, gateway, sessions, server, reload, commands } = self;
+        let mut tasks = JoinSet::new();
+        for ((session, status), (commands, id)) in config.sessions.into_iter().zip(sessions.statuses()).zip(commands.into_iter().zip(0..)) {
+            let (gateway, status, stop) = (Arc::clone(&gateway), Arc::clone(status), shutdown.clone());
+            tasks.spawn(async move {
+                let ended = cti::run(SessionId(id), session, gateway, commands, status, stop).await;
+                ended.map_err(|error| AppError::Session { number: usize::from(id) + 1, error })
+            });
+        }
+        // The server outlives the sessions: their last events still reach its clients.
+        let stop_server = CancellationToken::new();
+        let server = tokio::spawn(server.run(stop_server.clone()));
+        let mut failed = Ok(());
+        while let Some(ended) = tasks.join_next().await {
+            if let Ok(Err(error)) = ended {
+                failed = failed.and(Err(error));
+                shutdown.cancel();
+            }
+        }
+        shutdown.cancelled().await;
+        stop_server.cancel();
+        // A task of ours does not panic; were it to, there would be nothing left to wait for.
+        let _ = server.await;
+        drop(reload);
+        failed
+    }
+}

@@ -1,0 +1,250 @@
+//! The configuration: one TOML file, plain data.
+//!
+//! An unknown key is refused, with the nearest key that is known. `deploy/callcast.example.toml` shows every key with its default.
+
+mod key;
+
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+use thiserror::Error;
+
+use crate::{api, cti};
+
+/// Everything that `callcast run` is told.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Config {
+    /// CTI sessions: one for each cluster, or several for a large one, each with its part of the inventory.
+    #[serde(default, rename = "session")]
+    pub sessions: Vec<cti::Config>,
+    /// The HTTP listener and the page.
+    #[serde(default)]
+    pub api: api::Config,
+    /// How much of the past is kept.
+    #[serde(default)]
+    pub journal: Journal,
+    /// What may be told of callers who withhold their number.
+    #[serde(default)]
+    pub privacy: Privacy,
+    /// When `/readyz` says that we are ready.
+    #[serde(default)]
+    pub ready: Ready,
+    /// The log on standard error.
+    #[serde(default)]
+    pub log: Log,
+}
+
+/// The log of events, in memory: whichever bound is reached first.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Journal {
+    /// Events that are kept.
+    pub max_events: usize,
+    /// Bytes of events that are kept, in MiB.
+    pub max_mebibytes: usize,
+}
+
+impl Default for Journal {
+    fn default() -> Self {
+        Self { max_events: 100_000, max_mebibytes: 128 }
+    }
+}
+
+/// Withheld numbers and names.
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Privacy {
+    /// Tell them all the same. CTI delivers them although the caller withholds them: check what the law says before you do.
+    pub reveal_withheld: bool,
+}
+
+/// Readiness.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Ready {
+    /// The share of the devices that must be in service, from 0 to 1.
+    pub devices_in_service: f64,
+}
+
+impl Default for Ready {
+    fn default() -> Self {
+        Self { devices_in_service: 0.9 }
+    }
+}
+
+/// How log lines look.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[serde(rename_all = "snake_case")]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// The log.
+#[derive(Clone, Debug, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Log {
+    /// Text or JSON.
+    pub format: LogFormat,
+    /// `error`, `warn`, `info`, `debug`, or what `RUST_LOG` takes, as `info,callcast::cti=debug`.
+    pub level: String,
+}
+
+impl Default for Log {
+    fn default() -> Self {
+        Self { format: LogFormat::default(), level: "info".into() }
+    }
+}
+
+/// A configuration that cannot be used.
+#[derive(Debug, Error)]
+pub enum ConfigError {
+    /// The file cannot be read.
+    #[error("{}: {source}; name a file that callcast may read with --config", path.display())]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The file is not what it should be.
+    #[error("{}: {source}{}", path.display(), hint(suggestion.as_deref()))]
+    Parse {
+        /// The file.
+        path: PathBuf,
+        /// Line and column, and what is wrong there.
+        source: Box<toml::de::Error>,
+        /// The known key that an unknown one is nearest to.
+        suggestion: Option<String>,
+    },
+    /// There is nothing to do.
+    #[error("there is no [[session]]: name at least one CTIManager and its application user, as deploy/callcast.example.toml shows")]
+    NoSession,
+    /// A session cannot work.
+    #[error("[[session]] {number}: {error}")]
+    Session {
+        /// Which, from 1.
+        number: usize,
+        /// What is wrong.
+        error: cti::config::ConfigError,
+    },
+    /// A share that is none.
+    #[error("`ready.devices_in_service` is {0}; it is a share, from 0 to 1")]
+    Share(f64),
+    /// A log without room.
+    #[error("`journal.max_events` and `journal.max_mebibytes` have to be 1 or more: an event is shown only after it is in the log")]
+    NoJournal,
+    /// A level of the log that is none.
+    #[error("`log.level` is {0:?}: give `error`, `warn`, `info`, `debug`, or a filter as `info,callcast::cti=debug`")]
+    Level(String),
+}
+
+fn hint(suggestion: Option<&str>) -> String {
+    suggestion.map(|key| format!("did you mean `{key}`?")).unwrap_or_default()
+}
+
+impl Config {
+    /// The configuration in a file.
+    ///
+    /// # Errors
+    /// When it cannot be read, or is not one.
+    pub fn load(path: &Path) -> Result<Self, ConfigError> {
+        let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
+        toml::from_str(&text).map_err(|source| ConfigError::Parse {
+            path: path.into(),
+            suggestion: key::nearest(source.message()),
+            source: Box::new(source),
+        })
+    }
+
+    /// What is valid but unwise, in words.
+    ///
+    /// # Errors
+    /// Everything that cannot work.
+    pub fn check(&self) -> Result<Vec<String>, Vec<ConfigError>> {
+        let mut errors = Vec::new();
+        let mut warnings = Vec::new();
+        if self.sessions.is_empty() {
+            errors.push(ConfigError::NoSession);
+        }
+        for (session, number) in self.sessions.iter().zip(1..) {
+            match session.check() {
+                Ok(unwise) => warnings.extend(unwise.iter().map(|w| format!("[[session]] {number}: {w}"))),
+                Err(wrong) => errors.extend(wrong.into_iter().map(|error| ConfigError::Session { number, error })),
+            }
+        }
+        if !(0.0..=1.0).contains(&self.ready.devices_in_service) {
+            errors.push(ConfigError::Share(self.ready.devices_in_service));
+        }
+        if self.journal.max_events == 0 || self.journal.max_mebibytes == 0 {
+            errors.push(ConfigError::NoJournal);
+        }
+        if crate::telemetry::level_filter(&self.log.level).is_none() {
+            errors.push(ConfigError::Level(self.log.level.clone()));
+        }
+        if !self.api.listen.ip().is_loopback() {
+            let address = self.api.listen;
+            warnings.push(format!("`api.listen` is {address}: there is no authentication yet, whoever reaches it sees all calls"));
+        }
+        if self.privacy.reveal_withheld {
+            warnings.push("`privacy.reveal_withheld` tells numbers and names that callers withhold: check what the law says".into());
+        }
+        if errors.is_empty() { Ok(warnings) } else { Err(errors) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Config, ConfigError> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("callcast.toml");
+        std::fs::write(&path, text).unwrap();
+        Config::load(&path)
+    }
+
+    const SESSION: &str = "[[session]]\nmanagers = ['cucm']\nuser = 'ctiuser'\npassword_env = 'P'\ninventory.control_list_only = true\n";
+
+    #[test]
+    fn the_example_is_valid_and_shows_the_defaults() {
+        let example = Config::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/callcast.example.toml"))).unwrap();
+        example.check().unwrap();
+        let minimal = parse(SESSION).unwrap();
+        let rest = |config: &Config| {
+            format!("{:?} {:?} {:?} {:?} {:?}", config.api, config.journal, config.privacy, config.ready, config.log)
+        };
+        assert_eq!(rest(&example), rest(&minimal));
+    }
+
+    #[test]
+    fn an_unknown_key_is_refused_with_its_place_and_the_nearest_known_one() {
+        let error = parse(&format!("{SESSION}pase = 1\n")).unwrap_err().to_string();
+        assert!(error.contains("line 6") && error.contains("did you mean `pace`?"), "{error}");
+    }
+
+    #[test]
+    fn a_configuration_without_a_session_has_nothing_to_do() {
+        let errors = parse("").unwrap().check().unwrap_err();
+        assert!(matches!(errors.as_slice(), [ConfigError::NoSession]), "{errors:?}");
+    }
+
+    #[test]
+    fn a_mistake_in_a_session_names_the_session() {
+        let errors = parse(&format!("{SESSION}[[session]]\nmanagers = []\nuser = 'x'\npassword_env = 'P'\ninventory.control_list_only = true"))
+            .unwrap()
+            .check()
+            .unwrap_err();
+        assert!(errors.iter().all(|e| e.to_string().starts_with("[[session]] 2")), "{errors:?}");
+    }
+
+    #[test]
+    fn a_missing_file_is_named() {
+        let error = Config::load(Path::new("no/such.toml")).unwrap_err().to_string();
+        assert!(error.contains("no/such.toml"), "{error}");
+    }
+}

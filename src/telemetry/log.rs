@@ -1,0 +1,48 @@
+//! The log on standard error: text for people, or one JSON object a line.
+
+use thiserror::Error;
+use tracing_subscriber::EnvFilter;
+use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::util::SubscriberInitExt as _;
+
+use crate::config::{Log, LogFormat};
+
+/// What the command line says of the log; it goes before the configuration.
+#[derive(Clone, Debug, Default)]
+pub struct LogOptions {
+    /// Text or JSON.
+    pub format: Option<LogFormat>,
+    /// What is logged.
+    pub level: Option<String>,
+}
+
+/// The log cannot be set up.
+#[derive(Debug, Error)]
+pub enum LogError {
+    /// The filter is none.
+    #[error("--log-level is {0:?}: give `error`, `warn`, `info`, `debug`, or a filter as `info,callcast::cti=debug`")]
+    Level(String),
+    /// Something else in this process logs already.
+    #[error("the log is set up already: {0}")]
+    Twice(#[from] TryInitError),
+}
+
+/// What is logged, in the words of `RUST_LOG`; `None` when it is no such filter.
+pub fn level_filter(level: &str) -> Option<EnvFilter> {
+    EnvFilter::builder().parse(level).ok()
+}
+
+/// Sets the log up, once.
+///
+/// # Errors
+/// When the filter is none.
+pub fn init(options: &LogOptions, config: &Log) -> Result<(), LogError> {
+    let level = options.level.as_ref().unwrap_or(&config.level);
+    let filter = level_filter(level).ok_or_else(|| LogError::Level(level.clone()))?;
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    match options.format.unwrap_or(config.format) {
+        LogFormat::Text => builder.finish().try_init()?,
+        LogFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
+    }
+    Ok(())
+}

@@ -5,10 +5,11 @@ use callcast::ctiqbe::schema::MessageSpec;
 use callcast::ctiqbe::value::{self, Value};
 use callcast::ctiqbe::{DecodeError, FRAME_LIMIT, Frame, HEADER, Message, Structure, VERSION_12_5, encode};
 
-/// A decoded message may take this many bytes of memory per byte of its frame.
-const MEMORY_PER_BYTE: usize = 1024;
+/// A decoded message may take this many bytes of memory per byte of its frame. So much because an element of an array may leave all its
+/// fields but the first to their defaults: 4 bytes on the wire, some 20 values in memory.
+const MEMORY_PER_BYTE: usize = 400;
 /// What even the smallest frame may take: a message without any field on the wire still has all its fields.
-const MEMORY_OF_NOTHING: usize = 32 << 10;
+const MEMORY_OF_NOTHING: usize = 16 << 10;
 
 /// Cuts a stream into frames as a session does, and checks each by `check`. Ends at the end or at the first error.
 pub fn stream(mut bytes: &[u8], mut check: impl FnMut(&Frame<'_>)) {

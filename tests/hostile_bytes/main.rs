@@ -20,6 +20,12 @@ use proptest::collection::vec;
 use proptest::prelude::*;
 use proptest::sample::Index;
 
+/// 1024 cases, and more when `PROPTEST_CASES` asks for more than its 256. A failure prints its input: no file keeps it.
+fn config() -> ProptestConfig {
+    let default = ProptestConfig::default();
+    ProptestConfig { cases: default.cases.saturating_mul(4), failure_persistence: None, ..default }
+}
+
 /// A recorded message with some of its bytes changed.
 fn mutated() -> impl Strategy<Value = Vec<u8>> {
     let frames = recorded::messages();
@@ -73,7 +79,7 @@ fn every_recorded_message_passes_what_hostile_bytes_have_to() {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(config())]
 
     #[test]
     fn any_bytes_at_all_are_frames_or_an_error(bytes in vec(any::<u8>(), 0..200)) {

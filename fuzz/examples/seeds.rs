@@ -1,6 +1,6 @@
 //! Writes the seeds: every recorded message once for `frames`, and once without its header for `messages`.
 //!
-//! `cargo run --bin seeds` in `fuzz/`.
+//! `cargo run --example seeds` in `fuzz/`.
 
 use std::path::Path;
 

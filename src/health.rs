@@ -81,13 +81,28 @@ pub fn metrics(sessions: Sessions, gateway: Arc<Gateway>) -> Box<dyn Fn(&mut Str
         let state = summaries.iter().zip(0..).map(|(s, session)| (format!("session=\"{session}\",state=\"{}\"", s.state.label()), 1.0));
         out.family("callcast_session_state", "gauge", "What a CTI session is doing: 1 at its state.", state);
         out.family("callcast_session_devices", "gauge", "Devices that the session shall watch.", each(|s| Some(s.devices as f64)));
-        out.family("callcast_session_devices_in_service", "gauge", "Devices that the session observes.", each(|s| Some(s.in_service as f64)));
-        out.family("callcast_session_lines_in_service", "gauge", "Lines that the session observes.", each(|s| Some(s.lines_in_service as f64)));
+        out.family(
+            "callcast_session_devices_in_service",
+            "gauge",
+            "Devices that the session observes.",
+            each(|s| Some(s.in_service as f64)),
+        );
+        out.family(
+            "callcast_session_lines_in_service",
+            "gauge",
+            "Lines that the session observes.",
+            each(|s| Some(s.lines_in_service as f64)),
+        );
         let refused = summaries.iter().zip(0..).flat_map(|(s, session)| {
             s.refused.iter().map(move |(kind, r)| (format!("session=\"{session}\",reason=\"{}\"", kind.label()), r.count as f64))
         });
         out.family("callcast_refused", "gauge", "Devices and lines that are not observed, by reason.", refused);
-        out.family("callcast_session_reconnects_total", "counter", "How often a session was opened again.", each(|s| Some(s.reconnects as f64)));
+        out.family(
+            "callcast_session_reconnects_total",
+            "counter",
+            "How often a session was opened again.",
+            each(|s| Some(s.reconnects as f64)),
+        );
         out.family(
             "callcast_password_expiry_days",
             "gauge",
@@ -98,10 +113,16 @@ pub fn metrics(sessions: Sessions, gateway: Arc<Gateway>) -> Box<dyn Fn(&mut Str
             status.received().map(move |(name, count)| (format!("session=\"{session}\",message=\"{name}\""), count as f64))
         });
         out.family("callcast_cti_messages_total", "counter", "CTI messages received, by name.", received);
-        let unknown = sessions.statuses().iter().zip(0..).map(|(s, session): (_, usize)| (format!("session=\"{session}\""), s.unknown() as f64));
+        let unknown =
+            sessions.statuses().iter().zip(0..).map(|(s, session): (_, usize)| (format!("session=\"{session}\""), s.unknown() as f64));
         out.family("callcast_cti_unknown_messages_total", "counter", "CTI messages with an id that is not known.", unknown);
         out.family("callcast_calls", "gauge", "Calls that are up.", [(String::new(), gateway.calls() as f64)]);
-        out.family("callcast_subscriptions", "gauge", "Subscriptions of WebSocket clients.", [(String::new(), gateway.subscriptions() as f64)]);
+        out.family(
+            "callcast_subscriptions",
+            "gauge",
+            "Subscriptions of WebSocket clients.",
+            [(String::new(), gateway.subscriptions() as f64)],
+        );
         out.family("callcast_log_events", "gauge", "Events that the log keeps.", [(String::new(), gateway.kept() as f64)]);
     })
 }

@@ -16,6 +16,7 @@ pub mod gateway;
 pub mod health;
 pub mod hub;
 pub mod journal;
+pub mod load;
 pub mod sim;
 pub mod sinks;
 pub mod state;

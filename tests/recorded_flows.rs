@@ -41,7 +41,8 @@ async fn play(flow: &str, ended: usize) -> Vec<(String, Json)> {
     let simulator = Simulator::bind(config).await.unwrap();
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("password"), "secret").unwrap();
-    std::fs::write(folder.path().join("inventory.csv"), "device,user\nSEP000000000001,u1\nSEP000000000002,u2\nSEP000000000003,u3\n").unwrap();
+    std::fs::write(folder.path().join("inventory.csv"), "device,user\nSEP000000000001,u1\nSEP000000000002,u2\nSEP000000000003,u3\n")
+        .unwrap();
     let mut session = cti::Config::new(vec![simulator.local_addrs()[0].plain.to_string()], "ctiuser".into());
     session.password_file = Some(folder.path().join("password"));
     session.inventory.file = Some(folder.path().join("inventory.csv"));
@@ -99,7 +100,9 @@ fn reported(flow: &str) -> BTreeSet<String> {
     let lines = text.lines().map(|line| serde_json::from_str::<Json>(line).unwrap());
     let mut calls = std::collections::BTreeMap::new();
     for line in lines.filter(|l| l["kind"] == "call") {
-        let (Some(id), Some(calling), Some(called)) = (line["id"].as_str(), line["calling"].as_str(), line["called"].as_str()) else { continue };
+        let (Some(id), Some(calling), Some(called)) = (line["id"].as_str(), line["calling"].as_str(), line["called"].as_str()) else {
+            continue;
+        };
         let (call, manager) = id.split_once('/').unwrap();
         calls.insert(format!("{manager}/{call}"), format!("{calling} {called}"));
     }

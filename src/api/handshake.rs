@@ -67,11 +67,12 @@ pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
         // A handshake whose connection broke: there is nobody to tell.
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
-        let stream = parts.io.into_inner();
+        // What came early is copied: a slice of it would keep the whole read buffer, 8 KiB, for as long as the client stays.
+        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let (gateway, config, stop) = (Arc::clone(&context.gateway), Arc::clone(&context.websocket), context.stop.clone());
         // The client's own task is as small as its socket allows; this one ends here.
         context.tasks.spawn(async move {
-            websocket::serve(stream, parts.read_buf, peer, gateway, config, stop).await;
+            websocket::serve(stream, early, peer, gateway, config, stop).await;
             drop(permit);
         });
     });

@@ -33,6 +33,7 @@ files! {
     "/pop.js" "pop.js" SCRIPT;
     "/pop-view.js" "pop-view.js" SCRIPT;
     "/template.js" "template.js" SCRIPT;
+    "/health.js" "health.js" SCRIPT;
 }
 
 /// The file at a path, or that the browser has it already.

@@ -77,7 +77,7 @@ fn ready(context: &Context) -> Response<Body> {
 
 fn metrics(context: &Context) -> Response<Body> {
     let gateway = &context.gateway;
-    gateway.metrics().stand(&device_states(gateway.table()), gateway.calls(), gateway.subscriptions());
+    gateway.metrics().device_states(&device_states(gateway.table()));
     match gateway.metrics().text() {
         Ok(mut text) => {
             context.metrics.iter().for_each(|source| source(&mut text));

@@ -13,6 +13,7 @@ use thiserror::Error;
 
 use crate::app::AppError;
 use crate::config::{ConfigError, LogFormat};
+use crate::load;
 use crate::sim;
 use crate::telemetry;
 
@@ -50,6 +51,9 @@ enum Command {
     Decode(decode::DecodeArgs),
     /// A simulated cluster alone
     Simulate(Box<sim::cli::SimulateArgs>),
+    /// Measures a running gateway
+    #[command(hide = true, subcommand)]
+    Load(load::LoadArgs),
 }
 
 /// Why a command failed.
@@ -73,6 +77,9 @@ pub enum CommandError {
     /// The operating system does not let us wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
+    /// The gateway could not be measured.
+    #[error(transparent)]
+    Load(#[from] load::LoadError),
     /// The log cannot be set up.
     #[error(transparent)]
     Log(#[from] telemetry::LogError),
@@ -99,6 +106,7 @@ impl Cli {
             Command::Check { config } => check::check(&config),
             Command::Decode(args) => decode::run(&args, &mut std::io::stdout().lock()).map_err(Into::into),
             Command::Simulate(args) => simulate(*args, &log).await,
+            Command::Load(args) => load::run(args).await.map_err(Into::into),
         };
         match done {
             Ok(()) => ExitCode::SUCCESS,

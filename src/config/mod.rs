@@ -215,9 +215,8 @@ mod tests {
         let example = Config::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/callcast.example.toml"))).unwrap();
         example.check().unwrap();
         let minimal = parse(SESSION).unwrap();
-        let rest = |config: &Config| {
-            format!("{:?} {:?} {:?} {:?} {:?}", config.api, config.journal, config.privacy, config.ready, config.log)
-        };
+        let rest =
+            |config: &Config| format!("{:?} {:?} {:?} {:?} {:?}", config.api, config.journal, config.privacy, config.ready, config.log);
         assert_eq!(rest(&example), rest(&minimal));
     }
 
@@ -235,10 +234,11 @@ mod tests {
 
     #[test]
     fn a_mistake_in_a_session_names_the_session() {
-        let errors = parse(&format!("{SESSION}[[session]]\nmanagers = []\nuser = 'x'\npassword_env = 'P'\ninventory.control_list_only = true"))
-            .unwrap()
-            .check()
-            .unwrap_err();
+        let errors =
+            parse(&format!("{SESSION}[[session]]\nmanagers = []\nuser = 'x'\npassword_env = 'P'\ninventory.control_list_only = true"))
+                .unwrap()
+                .check()
+                .unwrap_err();
         assert!(errors.iter().all(|e| e.to_string().starts_with("[[session]] 2")), "{errors:?}");
     }
 

@@ -2,8 +2,8 @@
 
 use thiserror::Error;
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::TryInitError;
 use tracing_subscriber::util::SubscriberInitExt as _;
+use tracing_subscriber::util::TryInitError;
 
 use crate::config::{Log, LogFormat};
 

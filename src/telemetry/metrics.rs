@@ -22,8 +22,6 @@ pub struct Metrics {
     pub(super) log_refused: IntCounter,
     websocket_clients: IntGauge,
     devices: IntGaugeVec,
-    calls: IntGauge,
-    subscriptions: IntGauge,
     /// Frames written to WebSocket clients.
     pub websocket_frames: IntCounter,
     pub(super) websocket_closed: IntCounterVec,
@@ -58,12 +56,8 @@ impl Metrics {
             HistogramOpts::new("callcast_delivery_seconds", "From the read of a CTI message to the write of its event to a client.")
                 .buckets(vec![0.000_05, 0.000_1, 0.000_2, 0.000_5, 0.001, 0.002, 0.005, 0.01, 0.05, 0.1, 0.5, 1.0, 5.0]),
         )?;
-        let devices = IntGaugeVec::new(Opts::new("callcast_devices", "Devices, by what they do now."), &["state"])?;
-        let calls = IntGauge::new("callcast_calls", "Calls that are up.")?;
-        let subscriptions = IntGauge::new("callcast_websocket_subscriptions", "Subscriptions of WebSocket clients.")?;
+        let devices = IntGaugeVec::new(Opts::new("callcast_device_states", "Devices that were told of, by what they do now."), &["state"])?;
         registry.register(Box::new(devices.clone()))?;
-        registry.register(Box::new(calls.clone()))?;
-        registry.register(Box::new(subscriptions.clone()))?;
         registry.register(Box::new(log_refused.clone()))?;
         registry.register(Box::new(websocket_clients.clone()))?;
         registry.register(Box::new(websocket_frames.clone()))?;
@@ -78,8 +72,6 @@ impl Metrics {
             log_refused,
             websocket_clients,
             devices,
-            calls,
-            subscriptions,
             websocket_frames,
             websocket_closed,
             accept_failed,
@@ -106,13 +98,11 @@ impl Metrics {
         self.websocket_clients.get()
     }
 
-    /// Takes what is only counted when somebody asks: devices by state, calls, subscriptions.
-    pub fn stand(&self, devices: &[(&'static str, usize)], calls: usize, subscriptions: usize) {
+    /// Takes how many devices are in which state: that is only counted when somebody asks.
+    pub fn device_states(&self, devices: &[(&'static str, usize)]) {
         for (state, count) in devices {
-            self.devices.with_label_values(&[state]).set(gauge(*count));
+            self.devices.with_label_values(&[state]).set(i64::try_from(*count).unwrap_or(i64::MAX));
         }
-        self.calls.set(gauge(calls));
-        self.subscriptions.set(gauge(subscriptions));
     }
 
     /// Everything, in Prometheus' text format.
@@ -124,10 +114,6 @@ impl Metrics {
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())
     }
-}
-
-fn gauge(count: usize) -> i64 {
-    i64::try_from(count).unwrap_or(i64::MAX)
 }
 
 /// Counts something for as long as it lives.

@@ -1,7 +1,7 @@
 //! The task of one client: what waits in its mailbox goes out, what it asks is answered.
 //!
 //! An idle client is this future, a socket and an empty mailbox. Nothing here may make it larger for what happens rarely: what a
-//! write or a snapshot needs is allocated while it lasts.
+//! write or a snapshot needs is allocated while it lasts, the futures of rare things among it.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -59,17 +59,23 @@ struct Client {
 /// Serves a client whose handshake is done, to its end. `early` is what it sent behind the handshake.
 ///
 /// When `stop` is cancelled, the client is sent what waits for it, and a close frame.
-pub async fn serve(stream: TcpStream, early: Bytes, peer: SocketAddr, gateway: Arc<Gateway>, config: Arc<Config>, stop: CancellationToken) {
+pub async fn serve(
+    stream: TcpStream,
+    early: Vec<u8>,
+    peer: SocketAddr,
+    gateway: Arc<Gateway>,
+    config: Arc<Config>,
+    stop: CancellationToken,
+) {
     let _counted = gateway.metrics().websocket_client();
     let protocol = Some(config.protocol());
-    // A copy: turning it into a `Vec` would keep the HTTP server's whole read buffer, 8 KiB, for as long as the client stays.
-    let socket = WebSocketStream::from_partially_read(stream, early.to_vec(), Role::Server, protocol).await;
+    let socket = WebSocketStream::from_partially_read(stream, early, Role::Server, protocol).await;
     let mailbox = Arc::new(Mailbox::new(config.mailbox_frames));
     let subscriptions = Subscriptions::new(Arc::clone(&gateway), Arc::clone(&mailbox));
     let mut client = Client { socket, gateway, config, mailbox, subscriptions, heard: true };
     let end = client.run(&stop).await;
     // What falls in behind the last frame has no reader any more.
-    client.end(end, peer).await;
+    Box::pin(client.end(end, peer)).await;
 }
 
 impl Client {
@@ -82,7 +88,7 @@ impl Client {
         loop {
             let step = tokio::select! {
                 () = stop.cancelled() => Err(End::Stopping),
-                message = self.socket.next() => self.heard(message).await,
+                message = self.socket.next() => Box::pin(self.heard(message)).await,
                 () = filled(&mailbox, more) => self.deliver().await.map(|drained| more = drained == Drained::More),
                 () = sleep_until(next_ping) => {
                     next_ping = Instant::now() + interval;
@@ -227,5 +233,23 @@ fn violation(error: &Error) -> End {
             End::Violation(CloseCode::Protocol, reason)
         }
         _ => End::Gone,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::calls::{CallModel, Ids};
+    use crate::journal::Memory;
+    use crate::telemetry::Metrics;
+
+    #[tokio::test]
+    async fn the_task_of_a_client_stays_small() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let peer = listener.local_addr().unwrap();
+        let stream = TcpStream::connect(peer).await.unwrap();
+        let gateway = Gateway::new(CallModel::new(Ids::seeded(1), false), Memory::new(1, 1, 1), Metrics::new().unwrap());
+        let task = serve(stream, vec![], peer, Arc::new(gateway), Arc::new(Config::default()), CancellationToken::new());
+        assert!(size_of_val(&task) <= 1536, "{} bytes for each idle client", size_of_val(&task));
     }
 }

@@ -1,0 +1,84 @@
+//! Measures a running gateway from outside: `callcast load`, which is not in the list of commands.
+//!
+//! `delivery` stands between a CTIManager (a simulated one: `callcast simulate`) and the gateway. It passes every byte on, notes when the
+//! bytes of each change of a leg are written to the gateway, and when a WebSocket client has read the event that came of them.
+//! `idle` opens clients that subscribe and then do nothing, and says how much memory each costs the gateway.
+//!
+//! Leg handles have to be unique over all lines while a measurement lasts, which they are in the simulated cluster.
+
+mod client;
+mod delivery;
+mod idle;
+mod memory;
+mod relay;
+
+use std::net::SocketAddr;
+
+use clap::Subcommand;
+use thiserror::Error;
+
+pub use delivery::DeliveryArgs;
+pub use idle::IdleArgs;
+
+/// What to measure.
+#[derive(Debug, Subcommand)]
+pub enum LoadArgs {
+    /// From CTI bytes written to WebSocket frame read
+    Delivery(DeliveryArgs),
+    /// Resident memory of idle clients
+    Idle(IdleArgs),
+}
+
+/// A measurement that could not be made.
+#[derive(Debug, Error)]
+pub enum LoadError {
+    /// The relay's address cannot be listened on.
+    #[error("cannot listen on {address}: {source}; choose another --listen")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A client did not get through.
+    #[error(
+        "client {client} could not subscribe at {gateway}: {reason}; is the gateway running, and may it open enough files (ulimit -n)?"
+    )]
+    Client {
+        /// Which, from 1.
+        client: u32,
+        /// The gateway's address.
+        gateway: SocketAddr,
+        /// What came instead.
+        reason: String,
+    },
+    /// No device was in service in time.
+    #[error(
+        "client {client} saw no device in service within {seconds} s; does the gateway's [[session]] name the relay as its CTIManager?"
+    )]
+    NotInService {
+        /// Which, from 1.
+        client: u32,
+        /// How long it waited.
+        seconds: u64,
+    },
+    /// The gateway's memory cannot be read.
+    #[error("cannot read the memory of process {pid}: {source}; give the gateway's process id as --pid")]
+    Memory {
+        /// The process.
+        pid: u32,
+        /// Why.
+        source: std::io::Error,
+    },
+}
+
+/// Measures, and prints one line of results.
+///
+/// # Errors
+/// When it cannot be measured, with what is missing.
+pub async fn run(args: LoadArgs) -> Result<(), LoadError> {
+    match args {
+        LoadArgs::Delivery(args) => delivery::run(&args).await,
+        LoadArgs::Idle(args) => idle::run(&args).await,
+    }
+}

@@ -1,0 +1,10 @@
+//! The edge: WebSocket, HTTP and the page, on real sockets and in a real browser. The gateway is fed with what a CTI session would find.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in tests they are assertions
+#![allow(missing_docs)]
+
+mod browser;
+mod harness;
+mod http;
+mod page;
+mod websocket;

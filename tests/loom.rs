@@ -2,7 +2,8 @@
 //!
 //! The very file that the gateway uses is compiled here against loom's atomics.
 
-#![allow(missing_docs)]
+#![allow(clippy::expect_used)] // in tests they are assertions
+#![allow(missing_docs)] // a test is named for what it shows
 
 /// What the slot is built of: loom's.
 mod sync {

@@ -189,6 +189,7 @@ impl CallModel {
         if self.found_again(new, state, out) {
             return;
         }
+        self.supersede(new.key, out);
         let direction = words::direction(new.origin).unwrap_or_else(|| {
             let called = matches!(state, LegState::Offered | LegState::Alerting) || !new.parties.calls_from(&line);
             if called { Direction::Inbound } else { Direction::Outbound }
@@ -373,6 +374,7 @@ impl CallModel {
             return false;
         }
         let Some((old_key, mut leg)) = self.sessions.take_parted(new.key, new.global_call) else { return false };
+        self.supersede(new.key, out);
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.rename(old_key, new.key);
         }
@@ -385,6 +387,12 @@ impl CallModel {
         self.parties_changed(new.key, &new.parties, out);
         self.enter(new.key, state, None, out);
         true
+    }
+
+    /// A key names a new leg: the one that it named before a break is over. So a key never names two legs.
+    fn supersede(&mut self, key: LegKey, out: &mut Output<'_>) {
+        let gone = self.sessions.parted_as(key);
+        self.close_unobserved(gone, out);
     }
 
     /// All calls that stand on a line were told: a leg that was not among them is over.

@@ -83,8 +83,19 @@ impl Session {
         if let Some(before) = std::mem::replace(&mut known.handle, handle) {
             self.lines.remove(&before);
         }
-        if let Some(handle) = handle {
-            self.lines.insert(handle, line);
+        let Some(handle) = handle else { return };
+        let Some(before) = self.lines.insert(handle, line) else { return };
+        // Given to another line without word that the one before is closed: it names that one no longer.
+        let device = self.devices.get_mut(&*before.device.name);
+        let known = device.and_then(|d| d.lines.iter_mut().find(|l| Arc::ptr_eq(&l.line, &before)));
+        known.into_iter().for_each(|known| known.handle = None);
+    }
+
+    /// The device is gone, and its lines with it: messages about them mean nothing any more.
+    fn remove(&mut self, device: &str) {
+        let lines = self.devices.remove(device).map(|known| known.lines).unwrap_or_default();
+        for handle in lines.into_iter().filter_map(|line| line.handle) {
+            self.lines.remove(&handle);
         }
     }
 
@@ -139,8 +150,17 @@ impl Sessions {
 
     /// The legs that wait on these lines; they wait no longer.
     pub fn parted_at(&mut self, session: SessionId, which: impl Fn(&Line) -> bool) -> Vec<(LegKey, Leg)> {
+        self.no_longer_parted(session, |_, leg| which(&leg.line))
+    }
+
+    /// The leg that waits under this key; it waits no longer. There is one at most.
+    pub fn parted_as(&mut self, key: LegKey) -> Vec<(LegKey, Leg)> {
+        self.no_longer_parted(key.session, |old, _| *old == key)
+    }
+
+    fn no_longer_parted(&mut self, session: SessionId, which: impl Fn(&LegKey, &Leg) -> bool) -> Vec<(LegKey, Leg)> {
         let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
-        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(_, leg)| which(&leg.line));
+        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(key, leg)| which(key, leg));
         state.parted = waiting;
         gone
     }
@@ -231,7 +251,7 @@ impl Sessions {
             }
             DeviceChange::Removed => {
                 body.removed = true;
-                session.devices.remove(&described.name);
+                session.remove(&described.name);
                 EventType::DeviceOutOfService
             }
             DeviceChange::UserLoggedIn => {

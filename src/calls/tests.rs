@@ -3,6 +3,7 @@
 use super::*;
 use crate::cti::{self, DeviceKind};
 use crate::ctiqbe::messages::PartyDNInfo;
+use crate::ctiqbe::names::LineOutOfServiceReason;
 use crate::ctiqbe::{FRAME_LIMIT, Text, VERSION_12_5, Wide, encode};
 use crate::event::{CallBody, LegBody};
 
@@ -470,7 +471,8 @@ fn a_leg_that_moves_to_another_global_call_goes_with_it() {
 
 #[test]
 fn any_one_message_may_be_missing_without_wedging_a_call() {
-    let script: Vec<Box<dyn Fn(&mut Bench)>> = vec![
+    type Step = Box<dyn Fn(&mut Bench)>;
+    let script: Vec<Step> = vec![
         Box::new(|b| b.new_call(A, 1, 500, CallState::DIALTONE, CallOrigin::OUTBOUND, ("1000", ""))),
         Box::new(|b| b.state(A, 1, CallState::DIALING, CallStateCause::NOERROR)),
         Box::new(|b| b.send(&party_info(A, 1, ("1000", "2000")))),
@@ -490,6 +492,41 @@ fn any_one_message_may_be_missing_without_wedging_a_call() {
         let ended = bench.told().iter().filter(|e| *e == "call.ended").count();
         assert_eq!(ended, 1, "without message {missing}");
     }
+}
+
+#[test]
+fn a_handle_that_names_a_new_leg_after_a_break_ends_the_old_one() {
+    let mut bench = Bench::new();
+    bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::OUTBOUND, ("1000", "2000"));
+    let (line, change) = (line("SEP1", "alice", "1000"), LineChange::OutOfService(LineOutOfServiceReason(0)));
+    bench.notice(&Notice::Line { line: &line, change });
+    bench.told();
+    bench.new_call(A, 1, 501, CallState::CONNECTED, CallOrigin::OUTBOUND, ("1000", "2000"));
+    assert_eq!(bench.told(), ["leg.disconnected 1000", "call.ended", "call.started", "leg.connected 1000", "call.answered"]);
+    bench.hang_up(A, 1);
+    assert!(bench.is_empty());
+}
+
+#[test]
+fn messages_about_a_device_that_was_removed_mean_nothing() {
+    let mut bench = Bench::new();
+    let line = line("SEP1", "alice", "1000");
+    bench.notice(&Notice::Device { device: &line.device, change: DeviceChange::Removed });
+    bench.told();
+    bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::OUTBOUND, ("1000", "2000"));
+    assert_eq!(bench.told(), [""; 0]);
+    assert!(bench.is_empty());
+}
+
+#[test]
+fn a_handle_given_to_another_line_stays_with_that_when_the_one_before_closes() {
+    let mut bench = Bench::new();
+    let (before, now) = (line("SEP1", "alice", "1000"), line("SEP2", "bob", "2000"));
+    bench.notice(&Notice::Line { line: &now, change: LineChange::Opened(A) });
+    bench.notice(&Notice::Line { line: &before, change: LineChange::Closed });
+    bench.told();
+    bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::INBOUNDINTERNAL, ("1000", "2000"));
+    assert_eq!(bench.told(), ["call.started", "leg.connected 2000", "call.answered"]);
 }
 
 #[test]

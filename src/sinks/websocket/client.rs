@@ -241,7 +241,9 @@ fn violation(error: &Error) -> End {
 mod tests {
     use super::*;
 
-    fn size<F: Future>(_: fn(TcpStream, Vec<u8>, SocketAddr, Arc<Gateway>, Arc<Config>, CancellationToken) -> F) -> usize {
+    type Serve<F> = fn(TcpStream, Vec<u8>, SocketAddr, Arc<Gateway>, Arc<Config>, CancellationToken) -> F;
+
+    fn size<F: Future>(_: Serve<F>) -> usize {
         size_of::<F>()
     }
 

@@ -11,8 +11,8 @@ use super::sync::{AtomicU64, Ordering, fence, spin};
 /// Words of state in a slot.
 pub const WORDS: usize = 4;
 
-/// A slot has cache lines of its own: two, because the processor fetches them in pairs.
-#[repr(align(128))]
+/// A slot has a cache line of its own: it shares none with another that is written.
+#[repr(align(64))]
 #[derive(Debug)]
 pub struct Slot {
     version: AtomicU64,

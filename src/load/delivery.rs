@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::LoadError;
 use super::client::Client;
-use super::relay::{Written, relay};
+use super::relay::{Written, change_of, relay};
 
 /// How long the gateway may take to open the devices.
 const IN_SERVICE: Duration = Duration::from_secs(60);
@@ -120,10 +120,7 @@ async fn read(mut client: Client, written: Arc<Written>, found: Arc<Found>) {
         }
         found.frames.fetch_add(1, Ordering::Relaxed);
         let Ok(Frame { event: Some(Event { kind, data: Data { leg_id: Some(leg) } }) }) = serde_json::from_str(&text) else { continue };
-        let Some(event) = ["offered", "alerting", "ringback"].into_iter().find(|event| kind.strip_prefix("callcast.leg.") == Some(event))
-        else {
-            continue;
-        };
+        let Some(event) = kind.strip_prefix("callcast.leg.").and_then(change_of) else { continue };
         if let Some(at) = written.take(&leg, event) {
             found.delays.lock().unwrap_or_else(PoisonError::into_inner).push(now.duration_since(at));
         }

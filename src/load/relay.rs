@@ -17,6 +17,13 @@ use crate::ctiqbe::{FRAME_LIMIT, Frame, Message as _};
 /// A leg, as events name it (`1/9002`), and the last part of the type of the event that its change becomes.
 type Change = (String, &'static str);
 
+/// The change that an event came of, by the last part of its type; `None` for one that is not measured.
+pub fn change_of(event: &str) -> Option<&'static str> {
+    // The cluster's word for a resumed leg is that it is connected.
+    let event = if event == "resumed" { "connected" } else { event };
+    ["offered", "alerting", "ringback", "connected", "held"].into_iter().find(|known| *known == event)
+}
+
 /// The changes that were written and whose events were not read yet.
 #[derive(Debug, Default)]
 pub struct Written {
@@ -99,6 +106,8 @@ fn change(frame: &Frame<'_>) -> Option<Change> {
         CallState::OFFERING => "offered",
         CallState::ACCEPTED => "alerting",
         CallState::RINGBACK => "ringback",
+        CallState::CONNECTED => "connected",
+        CallState::ONHOLD => "held",
         _ => return None,
     };
     Some((format!("{}/{}", manager as u32, leg as u32), event))

@@ -77,6 +77,23 @@ struct NewLeg<'a> {
     recovered: bool,
 }
 
+/// The two messages that bring a leg have the same fields, each in a struct of its own.
+macro_rules! new_leg {
+    ($message:expr, $key:ident, $recovered:literal) => {{
+        let message = $message;
+        NewLeg {
+            key: $key(message.line_call_manager_id, message.line_id, message.call_call_manager_id, message.call_leg_id),
+            global_call: HandlePair(message.global_call_manager_id, message.call_id),
+            state: message.state,
+            origin: message.origin,
+            reason: message.reason,
+            remote_in_use: message.b_remote_in_use,
+            parties: RawParties::from(&message),
+            recovered: $recovered,
+        }
+    }};
+}
+
 impl CallModel {
     /// A model without any call. `reveal_withheld` tells withheld numbers and names all the same.
     pub fn new(ids: Ids, reveal_withheld: bool) -> Self {
@@ -128,34 +145,8 @@ impl CallModel {
                 let key = key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id);
                 self.state_changed(key, m.state, m.cause, m.reason, m.b_remote_in_use, out);
             }
-            NewCallEvent::ID => {
-                let m: NewCallEvent<'_> = frame.decode()?;
-                let new = NewLeg {
-                    key: key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id),
-                    global_call: HandlePair(m.global_call_manager_id, m.call_id),
-                    state: m.state,
-                    origin: m.origin,
-                    reason: m.reason,
-                    remote_in_use: m.b_remote_in_use,
-                    parties: RawParties::from(&m),
-                    recovered: false,
-                };
-                self.new_leg(&new, out);
-            }
-            ExistingCallEvent::ID => {
-                let m: ExistingCallEvent<'_> = frame.decode()?;
-                let new = NewLeg {
-                    key: key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id),
-                    global_call: HandlePair(m.global_call_manager_id, m.call_id),
-                    state: m.state,
-                    origin: m.origin,
-                    reason: m.reason,
-                    remote_in_use: m.b_remote_in_use,
-                    parties: RawParties::from(&m),
-                    recovered: true,
-                };
-                self.new_leg(&new, out);
-            }
+            NewCallEvent::ID => self.new_leg(&new_leg!(frame.decode::<NewCallEvent<'_>>()?, key, false), out),
+            ExistingCallEvent::ID => self.new_leg(&new_leg!(frame.decode::<ExistingCallEvent<'_>>()?, key, true), out),
             CallPartyInfoChangedEvent::ID => {
                 let m: CallPartyInfoChangedEvent<'_> = frame.decode()?;
                 let key = key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id);

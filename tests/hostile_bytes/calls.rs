@@ -43,6 +43,23 @@ impl<'s> Script<'s> {
     }
 }
 
+/// A message that brings a leg.
+macro_rules! new_leg {
+    ($message:ident, $script:ident) => {{
+        let (at, leg, global) = (handle($script.below(HANDLES)?), $script.below(CALLS)?, $script.below(CALLS)?);
+        $message {
+            line_call_manager_id: at.call_manager,
+            line_id: at.line,
+            call_leg_id: leg.into(),
+            call_id: global.into(),
+            state: CallState($script.below(20)?.into()),
+            origin: CallOrigin($script.below(8)?.into()),
+            calling_party: Text::new(b"1000"),
+            ..Default::default()
+        }
+    }};
+}
+
 /// A model, what it was told of, and what it told.
 struct Watched {
     model: CallModel,
@@ -133,8 +150,8 @@ impl Watched {
     /// One step of a script; `None` at its end.
     fn step(&mut self, script: &mut Script<'_>) -> Option<()> {
         match script.below(16)? {
-            0..=2 => self.new_call(script)?,
-            3 | 4 => self.existing_call(script)?,
+            0..=2 => self.send(&new_leg!(NewCallEvent, script)),
+            3 | 4 => self.send(&new_leg!(ExistingCallEvent, script)),
             5..=8 => self.state(script)?,
             9 | 10 => self.new_global_call(script)?,
             11 => {
@@ -146,35 +163,6 @@ impl Watched {
             14 => self.change_of_device(script)?,
             _ => self.change_of_session(script)?,
         }
-        Some(())
-    }
-
-    fn new_call(&mut self, script: &mut Script<'_>) -> Option<()> {
-        let (at, leg, global) = (handle(script.below(HANDLES)?), script.below(CALLS)?, script.below(CALLS)?);
-        self.send(&NewCallEvent {
-            line_call_manager_id: at.call_manager,
-            line_id: at.line,
-            call_leg_id: leg.into(),
-            call_id: global.into(),
-            state: CallState(script.below(20)?.into()),
-            origin: CallOrigin(script.below(8)?.into()),
-            calling_party: Text::new(b"1000"),
-            ..Default::default()
-        });
-        Some(())
-    }
-
-    fn existing_call(&mut self, script: &mut Script<'_>) -> Option<()> {
-        let (at, leg, global) = (handle(script.below(HANDLES)?), script.below(CALLS)?, script.below(CALLS)?);
-        self.send(&ExistingCallEvent {
-            line_call_manager_id: at.call_manager,
-            line_id: at.line,
-            call_leg_id: leg.into(),
-            call_id: global.into(),
-            state: CallState(script.below(20)?.into()),
-            origin: CallOrigin(script.below(8)?.into()),
-            ..Default::default()
-        });
         Some(())
     }
 

@@ -27,19 +27,23 @@ pub fn ends_session(event: &RecordedEvent) -> bool {
 
 /// Makes the cluster agree with an event that was played.
 pub fn take_over(event: &RecordedEvent, cluster: &mut Cluster) {
-    let text = |path: [&str; 2]| match path.into_iter().filter(|f| !f.is_empty()).try_fold(&event.fields, |v, field| v.get(field)) {
-        Some(Value::Text(text)) => text.as_str(),
-        _ => "",
-    };
-    let (device, registered, login) = match event.spec.id {
-        DeviceUnregisteredEvent::ID => (text(["deviceInfo", "name"]), false, ""),
-        DeviceRegisteredEvent::ID => (text(["deviceInfo", "name"]), true, text(["loginUserID", ""])),
-        DeviceRegisteredEventWithLineInfo::ID => {
-            (text(["deviceName", ""]), true, text(["deviceRegistrationInfo", "unicodeLoginUserID"]))
-        }
+    let (path, registered, login): (&[&str], bool, &[&str]) = match event.spec.id {
+        DeviceUnregisteredEvent::ID => (&["deviceInfo", "name"], false, &[]),
+        DeviceRegisteredEvent::ID => (&["deviceInfo", "name"], true, &["loginUserID"]),
+        DeviceRegisteredEventWithLineInfo::ID => (&["deviceName"], true, &["deviceRegistrationInfo", "unicodeLoginUserID"]),
         _ => return,
     };
-    if let Some(id) = cluster.find_device(device) {
-        cluster.know(id, registered, Some(login.to_owned()).filter(|login| !login.is_empty()));
+    let Some(id) = text(&event.fields, path).and_then(|name| cluster.find_device(name)) else { return };
+    let login = match text(&event.fields, login) {
+        Some(login) => Some(login.to_owned()).filter(|login| !login.is_empty()),
+        None => cluster.device(id).login_user.clone(),
+    };
+    cluster.know(id, registered, login);
+}
+
+fn text<'v>(fields: &'v Value, path: &[&str]) -> Option<&'v str> {
+    match path.iter().try_fold(fields, |value, field| value.get(field))? {
+        Value::Text(text) => Some(text),
+        _ => None,
     }
 }

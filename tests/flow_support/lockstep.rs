@@ -81,7 +81,7 @@ impl Lockstep {
         while self.now <= until {
             self.simulation.advance(self.now);
             self.settle();
-            self.advance_gateway();
+            self.listener.advance(self.at());
             let step = Duration::from_millis((self.now.as_millis() / STEP.as_millis() + 1) as u64 * STEP.as_millis() as u64);
             let due = [self.simulation.next_due(), self.session.deadline()].into_iter().flatten().filter(|due| *due > self.now);
             self.now = due.chain([step]).min().unwrap();
@@ -141,9 +141,6 @@ impl Lockstep {
         }
         !asked.is_empty() || !told.is_empty() || closes
     }
-
-    /// The gateway is told the time, as its timer does when nothing comes from the cluster.
-    fn advance_gateway(&mut self) {}
 
     fn at(&self) -> Timestamp {
         Timestamp(BEGAN.0 + u64::try_from(self.now.as_micros()).unwrap())

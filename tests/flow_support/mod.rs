@@ -15,6 +15,7 @@ use callcast::hub::{Drained, Mailbox};
 use callcast::journal::Memory;
 use callcast::sim::{self, AccountConfig, Flow, Recording};
 use callcast::telemetry::Metrics;
+use callcast::time::Timestamp;
 use serde_json::Value as Json;
 
 pub const USER: &str = "ctiuser";
@@ -55,6 +56,9 @@ impl Listener {
         Self { gateway, mailbox }
     }
 
+    /// The gateway is told the time, as its timer does while nothing comes from the cluster.
+    pub fn advance(&self, _at: Timestamp) {}
+
     /// The CloudEvents that came since the last time.
     pub fn events(&self) -> Vec<Json> {
         let mut frames = Vec::new();
@@ -65,7 +69,7 @@ impl Listener {
 }
 
 /// The events of the play itself: those after the session had opened all that the flow needs.
-pub fn of_play(events: Vec<Json>) -> Vec<Json> {
-    let opened = events.iter().position(|e| e["type"] == "callcast.session.resynced");
-    opened.map_or_else(Vec::new, |at| events.into_iter().skip(at + 1).collect())
+pub fn of_play(events: &[Json]) -> &[Json] {
+    let opened = events.iter().position(|event| event["type"] == "callcast.session.resynced");
+    opened.map_or(&[], |at| &events[at + 1..])
 }

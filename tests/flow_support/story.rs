@@ -13,6 +13,17 @@ pub fn story(flow: &Flow, events: &[Json]) -> String {
     story.text()
 }
 
+/// A story without its times: what is left when nothing but their order is known.
+pub fn without_times(story: &str) -> String {
+    let is_time = |word: &str| word.trim_end_matches('|').parse::<f64>().is_ok() && word.contains('.');
+    let line = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        words.retain(|word| !is_time(word) && !matches!(*word, "ring" | "talk" | "hold"));
+        words.join(" ")
+    };
+    story.lines().map(|text| line(text) + "\n").collect()
+}
+
 /// A call.
 struct Call {
     id: String,
@@ -202,7 +213,9 @@ impl Story<'_> {
     fn line(&self, data: &Json) -> String {
         let is_it = |place: &&callcast::sim::flow::Place| {
             let device = &self.flow.phones[place.phone].device;
-            data["device"]["name"] == device.as_str() && data["line"]["dn"] == place.dn.as_str() && data["line"]["partition"] == place.partition.as_str()
+            data["device"]["name"] == device.as_str()
+                && data["line"]["dn"] == place.dn.as_str()
+                && data["line"]["partition"] == place.partition.as_str()
         };
         self.flow.places.iter().find(is_it).map_or_else(|| format!("{} {}", data["device"], data["line"]), |place| place.label.clone())
     }

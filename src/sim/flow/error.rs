@@ -11,7 +11,7 @@ pub struct FlowError {
     /// The line, from 1.
     pub line: usize,
     /// What is wrong with it.
-    pub fault: FlowFault,
+    pub fault: Box<FlowFault>,
 }
 
 /// What was probably meant by an unknown name: empty when nothing known is near.

@@ -77,7 +77,12 @@ impl Named {
     }
 
     /// Puts the values into a message that has every field, in the order in which they stand on the line.
-    pub fn put_into(&self, spec: &'static StructureSpec, message: &mut Value, fresh: impl Fn(&StructureSpec) -> Value) -> Result<(), FlowFault> {
+    pub fn put_into(
+        &self,
+        spec: &'static StructureSpec,
+        message: &mut Value,
+        fresh: impl Fn(&StructureSpec) -> Value,
+    ) -> Result<(), FlowFault> {
         for (path, value) in &self.values {
             put(spec, message, path, value.clone(), &fresh)?;
         }
@@ -159,12 +164,8 @@ pub fn field_mut<'v>(value: &'v mut Value, name: &str) -> Option<&'v mut Value> 
 
 /// A value from its text.
 fn parse(kind: &Kind, path: &str, text: &str) -> Result<Value, FlowFault> {
-    let wrong = |expected: &str| FlowFault::Value {
-        path: path.into(),
-        expected: expected.into(),
-        value: text.into(),
-        hint: Hint::default(),
-    };
+    let wrong =
+        |expected: &str| FlowFault::Value { path: path.into(), expected: expected.into(), value: text.into(), hint: Hint::default() };
     Ok(match kind {
         Kind::Int(Some(vocabulary)) => Value::Int(enumerated(vocabulary, path, text)?, Some(vocabulary)),
         Kind::Int(None) => Value::Int(text.parse().map_err(|_| wrong("a number"))?, None),

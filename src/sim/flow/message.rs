@@ -101,9 +101,7 @@ impl Messages {
         let tenth = digits(tenth).filter(|_| tenth.len() == 1).ok_or_else(wrong)?;
         let at = Duration::from_millis(seconds * 1000 + tenth * 100);
         match self.list.last() {
-            Some(last) if at < last.at => {
-                Err(FlowFault::Earlier { time: text.into(), before: format!("{:.1}", last.at.as_secs_f64()) })
-            }
+            Some(last) if at < last.at => Err(FlowFault::Earlier { time: text.into(), before: format!("{:.1}", last.at.as_secs_f64()) }),
             _ => Ok(at),
         }
     }

@@ -112,7 +112,7 @@ impl Flow {
         let mut number = 0;
         for line in text.lines() {
             number += 1;
-            let wrong = |fault| FlowError { line: number, fault };
+            let wrong = |fault| FlowError { line: number, fault: Box::new(fault) };
             let trimmed = line.trim();
             if trimmed.is_empty() || trimmed.starts_with('#') {
                 continue;
@@ -130,7 +130,7 @@ impl Flow {
                 _ => messages.take(&words, number, &head).map_err(wrong)?,
             }
         }
-        let missing = |what| FlowError { line: number.max(1), fault: FlowFault::Missing(what) };
+        let missing = |what| FlowError { line: number.max(1), fault: Box::new(FlowFault::Missing(what)) };
         let basis = head.basis.ok_or_else(|| missing("`basis documented` or `basis constructed`"))?;
         if part != Part::Expect {
             return Err(missing("`expect` and what must come of the messages"));

@@ -50,7 +50,10 @@ fn what_is_left_out_is_filled_in_by_the_rule() {
     assert_eq!((new.calling_party_name.to_string(), new.called_party_name.to_string()), ("Ann".into(), "Zoë".into()));
     assert_eq!(new.unicode_called_party_name.to_string(), "Zoë");
     assert_eq!((new.un_modified_called_party.to_string(), new.called_party_dn_info.partition.to_string()), ("2000".into(), "P".into()));
-    assert_eq!((new.un_modified_last_redirecting_party.to_string(), new.last_redirecting_party_name.to_string()), ("0301".into(), "".into()));
+    assert_eq!(
+        (new.un_modified_last_redirecting_party.to_string(), new.last_redirecting_party_name.to_string()),
+        ("0301".into(), "".into())
+    );
     assert_eq!((new.far_endpoint_type, new.device_name.to_string()), (DestinationType::IN_CLUSTER, "SEP000000000002".into()));
 }
 
@@ -110,7 +113,8 @@ fn structures_and_arrays_are_reached_by_paths() {
 
 #[test]
 fn a_message_about_a_device_has_its_handle_and_name() {
-    let flow = flow("0.0 B2 DeviceOutOfServiceEvent reason=CALL_MANAGER_FAILURE\n0.1 A DeviceUnregisteredEvent\n0.2 provider ProviderClosedEvent");
+    let flow =
+        flow("0.0 B2 DeviceOutOfServiceEvent reason=CALL_MANAGER_FAILURE\n0.1 A DeviceUnregisteredEvent\n0.2 provider ProviderClosedEvent");
     let state = |at: usize| serde_json::to_value(crate::ctiqbe::value::decode(&split(&frame(&flow, at))).unwrap().1).unwrap();
     assert_eq!((&state(0)["deviceID"], &state(1)["deviceInfo"]["name"]), (&7.into(), &"SEP000000000001".into()));
     assert_eq!(flow.messages[2].place, None);

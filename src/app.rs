@@ -3,6 +3,7 @@
 //! | task | waits for | tells |
 //! | --- | --- | --- |
 //! | one for each CTI session (`cti::run`) | its socket, its timers, a reload | the gateway, by call |
+//! | the auditor (`auditor::run`) | its timer | the gateway, by call; the sessions, which devices to ask, without waiting |
 //! | the HTTP server (`api::Server::run`) | connections | |
 //! | one for each WebSocket client | its mailbox, its socket | its client |
 
@@ -13,7 +14,6 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
-use crate::api;
 use crate::calls::{CallModel, Ids};
 use crate::config::Config;
 use crate::cti::{self, SessionId};
@@ -22,6 +22,7 @@ use crate::health::{self, Sessions};
 use crate::journal::Memory;
 use crate::telemetry::{Metrics, MetricsError};
 use crate::time::Timestamp;
+use crate::{api, auditor};
 
 /// A gateway that could not be built, or ended before it was told to.
 #[derive(Debug, Error)]
@@ -48,16 +49,19 @@ pub struct App {
     gateway: Arc<Gateway>,
     sessions: Sessions,
     server: api::Server,
-    reload: Vec<mpsc::Sender<cti::Command>>,
+    orders: Vec<mpsc::Sender<cti::Command>>,
     commands: Vec<mpsc::Receiver<cti::Command>>,
 }
+
+/// Commands that may wait for a session: one question for devices, and one reload.
+const COMMANDS: usize = 2;
 
 /// Tells a running gateway to read inventories and credentials again.
 #[derive(Clone, Debug)]
 pub struct Reload(Vec<mpsc::Sender<cti::Command>>);
 
 impl Reload {
-    /// Each session reads its files again. One that has not yet obeyed the last time is not asked twice.
+    /// Each session reads its files again. One that has not yet obeyed is not asked again and again.
     pub fn all(&self) {
         for session in &self.0 {
             let _ = session.try_send(cti::Command::Reload);
@@ -79,8 +83,8 @@ impl App {
         let sessions = Sessions::new(config.sessions.len(), config.ready.devices_in_service);
         let server = api::Server::bind(config.api.clone(), Arc::clone(&gateway), Arc::new(sessions.clone())).await?;
         let server = server.with_metrics(health::metrics(sessions.clone(), Arc::clone(&gateway)));
-        let (reload, commands) = config.sessions.iter().map(|_| mpsc::channel(1)).unzip();
-        Ok(Self { config, gateway, sessions, server, reload, commands })
+        let (orders, commands) = config.sessions.iter().map(|_| mpsc::channel(COMMANDS)).unzip();
+        Ok(Self { config, gateway, sessions, server, orders, commands })
     }
 
     /// Where it listens for browsers.
@@ -95,7 +99,7 @@ impl App {
 
     /// What makes it read inventories and credentials again.
     pub fn reload(&self) -> Reload {
-        Reload(self.reload.clone())
+        Reload(self.orders.clone())
     }
 
     /// Runs until `shutdown`, and then until every client was told.
@@ -103,7 +107,7 @@ impl App {
     /// # Errors
     /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
-        let Self { config, gateway, sessions, server, reload, commands } = self;
+        let Self { config, gateway, sessions, server, orders, commands } = self;
         let mut tasks = JoinSet::new();
         for ((session, status), (commands, id)) in config.sessions.into_iter().zip(sessions.statuses()).zip(commands.into_iter().zip(0..)) {
             let (gateway, status, stop) = (Arc::clone(&gateway), Arc::clone(status), shutdown.clone());
@@ -112,6 +116,7 @@ impl App {
                 ended.map_err(|error| AppError::Session { number: usize::from(id) + 1, error })
             });
         }
+        let auditor = tokio::spawn(auditor::run(gateway, orders, shutdown.clone()));
         // The server outlives the sessions: their last events still reach its clients.
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.run(stop_server.clone()));
@@ -125,8 +130,7 @@ impl App {
         shutdown.cancelled().await;
         stop_server.cancel();
         // A task of ours does not panic; were it to, there would be nothing left to wait for.
-        let _ = server.await;
-        drop(reload);
+        let _ = tokio::join!(auditor, server);
         failed
     }
 }

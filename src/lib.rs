@@ -6,6 +6,7 @@
 
 pub mod api;
 pub mod app;
+pub mod auditor;
 pub mod calls;
 pub mod cli;
 pub mod config;

@@ -262,7 +262,7 @@ impl Sessions {
                 body.login_user = Some((*user).into());
                 EventType::DeviceUserLoggedOut
             }
-            DeviceChange::State(state) => {
+            DeviceChange::State { state, .. } => {
                 body.state = Some(device_state(*state));
                 EventType::DeviceStateChanged
             }

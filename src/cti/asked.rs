@@ -28,7 +28,7 @@ pub fn of_device() -> DeviceEventFilter {
     }
 }
 
-/// The events of a line: calls and who is in them.
+/// The events of a line: calls, who is in them, and where the line is forwarded to.
 pub fn of_line() -> LineEventFilter {
     LineEventFilter {
         call_state_changed: true,
@@ -37,12 +37,17 @@ pub fn of_line() -> LineEventFilter {
         b_existing_call_event: true,
         b_existing_call_completed: true,
         b_new_call_event: true,
+        b_line_cfwd_all_status: true,
         b_transfer_started: true,
         b_transfer_ended: true,
         b_transfer_failed: true,
         b_conference_started: true,
         b_conference_ended: true,
         b_conference_failed: true,
+        b_barge_started: true,
+        b_barge_ended: true,
+        b_c_barge_started: true,
+        b_c_barge_ended: true,
         b_privacy_changed: true,
         b_monitoring_started: true,
         b_monitoring_ended: true,
@@ -51,6 +56,7 @@ pub fn of_line() -> LineEventFilter {
         b_recording_started: true,
         b_recording_ended: true,
         b_recording_failed_event: true,
+        b_call_attribute_info: true,
         b_park_status_event: true,
         b_line_hunt_call_status_event: true,
         ..LineEventFilter::default()

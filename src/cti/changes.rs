@@ -82,7 +82,29 @@ impl Provider {
     /// The sum of a device's calls.
     pub fn device_state(&mut self, cx: &mut Context<'_, '_>, handle: DeviceHandle, state: DeviceState) {
         let Some(entry) = self.devices.by_handle(handle) else { return };
-        cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::State(state) });
+        cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::State { state, asked: false } });
+    }
+
+    /// Asks for the states of those of these devices that are open, each once until it is answered. While devices are being opened
+    /// nothing is asked: the calls that stand are told then, and questions without an answer would keep it from ever being settled.
+    pub fn ask_states(&mut self, names: &[Arc<str>]) {
+        if self.resync.is_some() {
+            return;
+        }
+        for name in names {
+            let Some(entry) = self.devices.get_mut(name).filter(|e| matches!(e.stage, Stage::Open(_))) else { continue };
+            if !std::mem::replace(&mut entry.asking_state, true) {
+                self.begun.push_back(Work::AskState(entry.name.clone()));
+            }
+        }
+    }
+
+    /// The question for a device's state is answered; without a state when it was refused or not answered in time, which is no news.
+    pub fn state_answered(&mut self, cx: &mut Context<'_, '_>, name: &str, answer: Option<(DeviceHandle, DeviceState)>) {
+        let Some(entry) = self.devices.get_mut(name) else { return };
+        entry.asking_state = false;
+        let Some((_, state)) = answer.filter(|(handle, _)| entry.stage == Stage::Open(*handle)) else { return };
+        cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::State { state, asked: true } });
     }
 
     /// The cluster closed a device: it is opened again, unless that would be refused.

@@ -25,6 +25,8 @@ pub enum Request {
     OpenDevice(Arc<str>),
     /// `LineOpenRequest`: the device, and the line's number in our table.
     OpenLine(Arc<str>, u32),
+    /// `DeviceGetDeviceStateRequest`
+    DeviceState(Arc<str>),
     /// One that gives something back. Its answer changes nothing.
     Release,
 }

@@ -95,6 +95,8 @@ pub struct Entry {
     pub leaving: bool,
     /// Whether a description was asked for and is not complete.
     pub describing: bool,
+    /// Whether its state is being asked for, or about to be.
+    pub asking_state: bool,
     /// When it is asked for again.
     pub retry_at: Option<Duration>,
     /// Whether it is refused.
@@ -203,7 +205,7 @@ impl Devices {
         for entry in self.entries.values_mut() {
             entry.stage = Stage::Idle;
             (entry.listed, entry.acquired, entry.described, entry.more_lines) = (false, false, false, false);
-            (entry.registered, entry.in_service, entry.describing) = (false, false, false);
+            (entry.registered, entry.in_service, entry.describing, entry.asking_state) = (false, false, false, false);
             (entry.standing, entry.retry_at) = (Standing::default(), None);
             for line in &mut entry.lines {
                 (line.stage, line.in_service, line.standing) = (LineStage::Closed, false, Standing::default());
@@ -271,6 +273,7 @@ fn entry(name: Arc<str>) -> Entry {
         in_service: false,
         leaving: false,
         describing: false,
+        asking_state: false,
         retry_at: None,
         standing: Standing::default(),
         lines: vec![],

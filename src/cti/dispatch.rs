@@ -49,6 +49,13 @@ pub fn devices_message(provider: &mut Provider, cx: &mut Context<'_, '_>, frame:
                 _ => {}
             }
         }
+        DeviceGetDeviceStateResponse::ID => {
+            let m = frame.decode::<DeviceGetDeviceStateResponse>()?;
+            if let Some(Request::DeviceState(name)) = cx.talk.answered_if(m.sequence_number, |r| matches!(r, Request::DeviceState(_))) {
+                let handle = DeviceHandle { call_manager: m.call_manager_id, device: m.device_id };
+                provider.state_answered(cx, &name, m.result.is_ok().then_some((handle, m.device_state)));
+            }
+        }
         // What was given back: whether that succeeded changes nothing.
         DeviceCloseResponse::ID | LineCloseResponse::ID | ProviderDeviceDeAcquireResponse::ID => {
             cx.talk.answered_if(frame.reader(Side::Server).int()?, |r| *r == Request::Release);

@@ -37,10 +37,13 @@ const IDLE: Duration = Duration::from_secs(60);
 const GOODBYE: Duration = Duration::from_secs(2);
 
 /// What a running session can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
     /// Read the inventory, the password and the TLS files again. A session that waits tries again at once.
     Reload,
+    /// Ask for the states of these devices, by name, where they are open. The answers come as [`DeviceChange::State`](super::DeviceChange),
+    /// `asked`. A session that has no time for it, or is not in service, drops the question.
+    AskStates(Vec<Arc<str>>),
 }
 
 /// Why a session cannot begin. While it runs it ends only when it is told to.
@@ -58,6 +61,14 @@ pub enum StartError {
     /// No TLS.
     #[error(transparent)]
     Tls(#[from] TlsError),
+}
+
+/// What the task of the session is told.
+enum Instruction {
+    /// Files were read again.
+    Reloaded(Result<Material, StartError>),
+    /// See [`Command::AskStates`].
+    AskStates(Vec<Arc<str>>),
 }
 
 /// What comes from files.
@@ -94,19 +105,25 @@ pub async fn run(
     let failover = Failover::new(managers, seconds(config.retry.first), seconds(config.retry.max), Box::new(fastrand::f64));
     let began = Timestamp::now();
     let session = Session::new(id, config.clone(), password, inventory, failover, status, began);
-    let (sender, reloads) = mpsc::channel(1);
-    let _reloader = AbortOnDropHandle::new(tokio::spawn(reload_on_command(config.clone(), commands, sender)));
-    Driver { id, config, tls, session, observer, reloads, shutdown, zero: Instant::now() }.run().await;
+    let (sender, instructions) = mpsc::channel(1);
+    let _instructor = AbortOnDropHandle::new(tokio::spawn(instruct(config.clone(), commands, sender)));
+    Driver { id, config, tls, session, observer, instructions, shutdown, zero: Instant::now() }.run().await;
     Ok(())
 }
 
 /// Reads files aside: they may be slow, and the task that reads the socket waits for nothing.
-async fn reload_on_command(config: Config, mut commands: mpsc::Receiver<Command>, reloads: mpsc::Sender<Result<Material, StartError>>) {
-    while let Some(Command::Reload) = commands.recv().await {
-        let config = config.clone();
-        let Ok(loaded) = tokio::task::spawn_blocking(move || Material::load(&config)).await else { continue };
-        if reloads.send(loaded).await.is_err() {
-            return;
+async fn instruct(config: Config, mut commands: mpsc::Receiver<Command>, instructions: mpsc::Sender<Instruction>) {
+    while let Some(command) = commands.recv().await {
+        match command {
+            Command::Reload => {
+                let config = config.clone();
+                let Ok(loaded) = tokio::task::spawn_blocking(move || Material::load(&config)).await else { continue };
+                if instructions.send(Instruction::Reloaded(loaded)).await.is_err() {
+                    return;
+                }
+            }
+            // A session that is busy connecting has no device to ask for; a reload must not wait behind such questions.
+            Command::AskStates(devices) => drop(instructions.try_send(Instruction::AskStates(devices))),
         }
     }
 }
@@ -117,7 +134,7 @@ struct Driver {
     tls: Option<Arc<ClientConfig>>,
     session: Session,
     observer: Arc<dyn Observer>,
-    reloads: mpsc::Receiver<Result<Material, StartError>>,
+    instructions: mpsc::Receiver<Instruction>,
     shutdown: CancellationToken,
     /// When the session's time began.
     zero: Instant,
@@ -143,7 +160,7 @@ impl Driver {
     async fn wait(&mut self, until: Duration) {
         tokio::select! {
             () = tokio::time::sleep_until(self.zero + until) => {}
-            Some(loaded) = self.reloads.recv() => self.reload(loaded),
+            Some(instruction) = self.instructions.recv() => self.obey(instruction),
             () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
         }
     }
@@ -214,7 +231,7 @@ impl Driver {
                     Err(error) => self.input(|session, now, findings| session.broken(now, error, findings)),
                 },
                 () = alarm.as_mut() => self.input(Session::tick),
-                Some(loaded) = self.reloads.recv() => self.reload(loaded),
+                Some(instruction) = self.instructions.recv() => self.obey(instruction),
                 () = self.shutdown.cancelled() => self.input(|session, now, findings| session.shut_down(now, findings)),
             }
         }
@@ -268,6 +285,16 @@ impl Driver {
         }
         let notices: Vec<Notice<'_>> = findings.iter().map(Finding::notice).collect();
         self.observer.observe(self.id, at, &notices);
+    }
+
+    fn obey(&mut self, instruction: Instruction) {
+        match instruction {
+            Instruction::Reloaded(loaded) => self.reload(loaded),
+            Instruction::AskStates(devices) => self.input(|session, now, findings| {
+                session.ask_states(&devices);
+                session.tick(now, findings);
+            }),
+        }
     }
 
     fn reload(&mut self, loaded: Result<Material, StartError>) {

@@ -179,7 +179,12 @@ pub enum DeviceChange<'a> {
         user: &'a str,
     },
     /// The sum of its calls, as the cluster accumulates it.
-    State(DeviceState),
+    State {
+        /// The sum.
+        state: DeviceState,
+        /// Whether it answers a question of ours ([`Command::AskStates`](super::Command)): then it need not be a change.
+        asked: bool,
+    },
 }
 
 /// A change of a line.

@@ -118,6 +118,7 @@ impl Provider {
             Request::OpenLine(name, number) => {
                 self.line_opened(cx, name, *number, result, LineHandle { call_manager: 0, line: 0 });
             }
+            Request::DeviceState(name) => self.state_answered(cx, name, None),
             Request::Init | Request::Open | Request::Capabilities | Request::List | Request::Release => {}
         }
     }

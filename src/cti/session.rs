@@ -457,6 +457,14 @@ impl Session {
         }
     }
 
+    /// Asks for the states of those of these devices that are open; [`tick`](Self::tick) sends the questions. The answers come as
+    /// [`DeviceChange::State`](super::DeviceChange), `asked`. A session that is not in service drops the question: it may be put again.
+    pub fn ask_states(&mut self, devices: &[Arc<str>]) {
+        if matches!(self.phase, Phase::Open { .. }) {
+            self.provider.ask_states(devices);
+        }
+    }
+
     /// Ends the session in good order: CTIManager is told.
     pub fn shut_down(&mut self, now: Duration, findings: &mut Vec<Finding<'_>>) {
         if let Phase::Open { .. } = self.phase {

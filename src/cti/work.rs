@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use super::conversation::Request;
+use super::devices::Stage;
 use super::provider::{Context, Provider};
 use super::{DeviceHandle, LineHandle, asked};
 use crate::ctiqbe::messages::{
-    DeviceCloseRequest, DeviceOpenRequest, LineCloseRequest, LineOpenRequest, ProviderDeviceAcquireRequest, ProviderDeviceDeAcquireRequest,
-    ProviderGetSingleDeviceAndLinesRequest,
+    DeviceCloseRequest, DeviceGetDeviceStateRequest, DeviceOpenRequest, LineCloseRequest, LineOpenRequest, ProviderDeviceAcquireRequest,
+    ProviderDeviceDeAcquireRequest, ProviderGetSingleDeviceAndLinesRequest,
 };
 use crate::ctiqbe::{Text, latin1};
 
@@ -22,6 +23,8 @@ pub enum Work {
     Open(Arc<str>),
     /// Open a line of a device.
     OpenLine(Arc<str>, u32),
+    /// Ask for the state of an open device.
+    AskState(Arc<str>),
     /// Close a line.
     CloseLine(LineHandle),
     /// Close a device.
@@ -68,6 +71,18 @@ impl Provider {
                     partition: Text::new(&partition),
                     filter: asked::of_line(),
                     ..LineOpenRequest::default()
+                });
+            }
+            Work::AskState(name) => {
+                let Some(entry) = self.devices.get_mut(&name) else { return };
+                let Stage::Open(handle) = entry.stage else {
+                    entry.asking_state = false;
+                    return;
+                };
+                cx.talk.ask(Request::DeviceState(name), deadline, |sequence_number| DeviceGetDeviceStateRequest {
+                    sequence_number,
+                    call_manager_id: handle.call_manager,
+                    device_id: handle.device,
                 });
             }
             Work::CloseLine(handle) => cx.talk.ask(Request::Release, deadline, |sequence_number| LineCloseRequest {

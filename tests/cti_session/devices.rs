@@ -26,10 +26,23 @@ async fn a_call_is_told_message_by_message_with_the_state_of_its_devices() {
     cluster.command("call 1 2");
     cluster.command("answer 2");
     cluster.command("hangup 1");
-    session.until_told("SEP000000000002(user2) State(0 IDLE)", 1).await;
+    session.until_told("SEP000000000002(user2) State { state: 0 IDLE, asked: false }", 1).await;
     assert_eq!(session.count("NewCallEvent"), 2);
     assert!(session.count("CallStateChangedEvent_V2") >= 7);
-    assert_eq!(session.count("SEP000000000002(user2) State(2 ALERTING)"), 1);
+    assert_eq!(session.count("SEP000000000002(user2) State { state: 2 ALERTING, asked: false }"), 1);
+}
+
+#[tokio::test]
+async fn a_device_that_is_asked_for_its_state_answers() {
+    let cluster = cluster(|_| {}).await;
+    let session = start(&plain(&cluster), |_, _| {});
+    session.in_service().await;
+    cluster.command("call 1 2");
+    session.until_told("SEP000000000002(user2) State { state: 2 ALERTING, asked: false }", 1).await;
+    session.ask_states(&[1, 2, 3, 4]).await;
+    session.until_told("SEP000000000002(user2) State { state: 2 ALERTING, asked: true }", 1).await;
+    session.until_told("SEP000000000003(user3) State { state: 0 IDLE, asked: true }", 1).await;
+    assert_eq!(session.count("SEP000000000004"), 0);
 }
 
 #[tokio::test]

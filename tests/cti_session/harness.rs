@@ -156,6 +156,11 @@ impl Running {
         self.commands.send(Command::Reload).await.unwrap();
     }
 
+    pub async fn ask_states(&self, devices: &[u32]) {
+        let devices = devices.iter().map(|number| phone_name(*number).into()).collect();
+        self.commands.send(Command::AskStates(devices)).await.unwrap();
+    }
+
     pub fn write(&self, name: &str, text: &str) -> PathBuf {
         let path = self.folder.path().join(name);
         let new = path.with_extension("new");

@@ -237,7 +237,7 @@ impl Watched {
             3 => DeviceChange::OutOfService(DeviceOutOfServiceReason(0)),
             4 => DeviceChange::Refused { result: CtiFailure(1), cure: "" },
             5 => DeviceChange::Removed,
-            6 => DeviceChange::State(DeviceState(1)),
+            6 => DeviceChange::State { state: DeviceState(1), asked: false },
             _ => DeviceChange::UserLoggedIn,
         };
         self.device(&line, change);

@@ -258,7 +258,7 @@ fn no_media_and_no_digits_are_asked_for() {
         let filter = fields["filter"].as_object().unwrap();
         filter.values().filter(|v| **v == serde_json::Value::Bool(true)).count()
     };
-    assert_eq!((asked(&device), asked(&line)), (6, 22));
+    assert_eq!((asked(&device), asked(&line)), (6, 28));
     for unwanted in ["dtmf", "ring"] {
         assert_eq!(line["filter"][unwanted], false);
     }
@@ -475,6 +475,8 @@ fn a_device_that_left_the_control_list_between_sessions_is_removed() {
     let told = peer.send(&ProviderGetAllDevicesAndLinesCompletedEvent { request_id: 3, ..Default::default() });
     assert_eq!(told, ["SEP000000000001 Removed", "Resynced { in_service: 0, refused: 0 }"]);
 }
+
+mod questions;
 
 mod hostile {
     use proptest::prelude::*;

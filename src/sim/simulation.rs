@@ -12,7 +12,7 @@ use super::config::Config;
 use super::credentials::Credentials;
 use super::generator::{Generator, Planned, Step, take};
 use super::play::{RecordedHandle, Recording};
-use super::playing::{self, Play};
+use super::playing::{self, Play, PlayedLegs};
 use super::schedule::Schedule;
 use super::session::{Session, Settings, World};
 use crate::ctiqbe::names::DeviceRegisteredReason;
@@ -74,6 +74,7 @@ pub struct Simulation {
     recording: Recording,
     /// Plays that ended their session: they go on with the client that comes back.
     interrupted: Vec<Play>,
+    played_legs: PlayedLegs,
     ring_limit: Duration,
     schedule: Schedule<Task>,
     clients: BTreeMap<SessionId, Client>,
@@ -119,6 +120,7 @@ impl Simulation {
             settings,
             recording,
             interrupted: vec![],
+            played_legs: PlayedLegs::default(),
             ring_limit: config.ring_limit,
             schedule: Schedule::new(),
             clients: BTreeMap::new(),
@@ -361,6 +363,7 @@ impl Simulation {
             self.schedule.retain(|task| !matches!(task, Task::Play(of, _) if *of == id));
         }
         playing::take_over(event, &mut self.cluster);
+        self.played_legs.take(event, &self.recording, &mut self.cluster);
     }
 }
 

@@ -120,7 +120,7 @@ pub struct SimulateArgs {
     /// Where to take commands, one a line: `help` lists them.
     #[arg(long, value_name = "ADDR")]
     pub control: Option<SocketAddr>,
-    /// A recorded session (JSON lines) whose calls are played to each client that has opened its lines.
+    /// A flow file, or a recorded session (JSON lines), that is played to each client that has opened its lines.
     #[arg(long, value_name = "FILE")]
     pub play: Option<PathBuf>,
     /// Writes the phones and their users as CSV, the inventory that a gateway reads.

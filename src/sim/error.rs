@@ -44,6 +44,14 @@ pub enum Error {
         /// What the system says.
         source: std::io::Error,
     },
+    /// A flow file is not one.
+    #[error("{}: {error}; a recorded session, the other kind of file that can be played, begins with `{{`", path.display())]
+    Flow {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        error: super::flow::FlowError,
+    },
     /// A line of a recording is not one.
     #[error("{}:{line}: {what}; a recording has a JSON object with dir, message and hex on each line", path.display())]
     Recording {

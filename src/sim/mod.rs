@@ -4,7 +4,7 @@
 //! gets those that it asked for. From the inside out:
 //! - [`cluster`]: devices, lines, users, calls; events of lines and devices. No CTI.
 //! - [`session`]: one client's session; requests in, responses and events out.
-//! - [`generator`], [`play`]: who calls whom; recorded flows.
+//! - [`generator`]: who calls whom. [`flow`], [`play`]: flow files and recorded sessions, `playing` how far they came.
 //! - [`simulation`]: all of it together, sans-I/O: bytes and time in, bytes out. [`control`]: faults and single calls on demand.
 //! - [`simulator`]: sockets, TLS and the clock. [`command`], [`cli`]: `callcast simulate`.
 //!
@@ -20,9 +20,11 @@ pub mod credentials;
 mod driver;
 mod error;
 mod execute;
+pub mod flow;
 pub mod generator;
 mod occurrence;
 pub mod play;
+mod playing;
 mod schedule;
 pub mod session;
 pub mod simulation;
@@ -33,6 +35,7 @@ pub use command::simulate;
 pub use config::{AccountConfig, CallMix, Config, ManagerConfig, phone_name};
 pub use control::{Command, CommandError};
 pub use error::Error;
+pub use flow::Flow;
 pub use play::Recording;
 pub use simulation::{ManagerId, SessionInfo};
 pub use simulator::{DeviceRecord, Handle, ManagerAddrs, Simulator, Summary};

@@ -1,6 +1,6 @@
-//! Recorded sessions, as JSON lines: `{"t": seconds, "dir": "C>S" or "S>C", "message": name, "hex": whole frame}`.
+//! What is played to clients: recorded sessions and flow files ([`flow`](super::flow)).
 //!
-//! The events that CTIManager sent after the last line was open are played again to a client that has opened the same lines, at the same
+//! A recorded session is JSON lines: `{"t": seconds, "dir": "C>S" or "S>C", "message": name, "hex": whole frame}`. The events that CTIManager sent after the last line was open are played again to a client that has opened the same lines, at the same
 //! distances in time, with its own handles in place of the recorded ones. The devices and the control list of the recording become
 //! devices and the control list of the simulated cluster, so that the client finds them.
 
@@ -12,6 +12,7 @@ use serde::Deserialize;
 
 use super::Error;
 use super::cluster::{DeviceKind, DeviceSpec, LineSpec};
+use super::flow::{self, Flow};
 use crate::ctiqbe::messages::{
     DeviceLineInfoEvent, DeviceOpenRequest, DeviceOpenResponse, LineInServiceEvent, LineOpenRequest, LineOpenResponse,
 };
@@ -34,15 +35,20 @@ pub enum RecordedHandle {
 pub struct RecordedEvent {
     /// When, since the first one.
     pub at: Duration,
-    spec: &'static MessageSpec,
-    fields: Value,
+    /// Which message.
+    pub spec: &'static MessageSpec,
+    /// Its fields, with recorded handles.
+    pub fields: Value,
 }
 
 /// A recorded session.
 #[derive(Clone, Debug, Default)]
 pub struct Recording {
     devices: Vec<DeviceSpec>,
+    /// Who is logged in to a device by extension mobility at the beginning.
+    logins: Vec<(String, String)>,
     control_list: Vec<String>,
+    locked: bool,
     handles: HashMap<i32, RecordedHandle>,
     events: Vec<RecordedEvent>,
 }
@@ -55,16 +61,19 @@ struct Entry {
 }
 
 impl Recording {
-    /// Reads a recording.
+    /// Reads a recorded session, whose first line begins with `{`, or a flow file.
     ///
     /// # Errors
-    /// When the file cannot be read, or a line of it is no message.
+    /// When the file cannot be read, or a line of it says nothing sensible.
     pub fn read(path: &Path) -> Result<Self, Error> {
         let text = std::fs::read_to_string(path).map_err(|source| Error::File { path: path.into(), source })?;
-        Self::parse(&text).map_err(|(line, what)| Error::Recording { path: path.into(), line, what })
+        if text.trim_start().starts_with('{') {
+            return Self::parse(&text).map_err(|(line, what)| Error::Recording { path: path.into(), line, what });
+        }
+        Ok(Self::from(&Flow::parse(&text).map_err(|error| Error::Flow { path: path.into(), error })?))
     }
 
-    /// A recording from its text; an error is the line, from 1, and what is wrong with it.
+    /// A recorded session from its text; an error is the line, from 1, and what is wrong with it.
     ///
     /// # Errors
     /// When a line is no message.
@@ -133,6 +142,16 @@ impl Recording {
         self.devices.push(DeviceSpec { name, kind: DeviceKind::Phone, owner: None, lines });
     }
 
+    /// Whether the application users are locked before a client logs in.
+    pub fn is_locked(&self) -> bool {
+        self.locked
+    }
+
+    /// Devices with who is logged in to them by extension mobility at the beginning.
+    pub fn logins(&self) -> &[(String, String)] {
+        &self.logins
+    }
+
     /// The devices of the recording.
     pub fn devices(&self) -> &[DeviceSpec] {
         &self.devices
@@ -156,15 +175,47 @@ impl Recording {
     /// The frame of an event with a client's own handles; `None` when one of them is not open.
     pub fn frame(&self, event: &RecordedEvent, version: u32, own: impl Fn(&RecordedHandle) -> Option<i32>) -> Option<Vec<u8>> {
         let Value::Structure(mut fields) = event.fields.clone() else { return None };
-        let by_handle = fields.iter().any(|(name, _)| matches!(*name, "lineCallManagerID" | "deviceCallManagerID"));
         for (name, field) in &mut fields {
-            if let ("lineID" | "deviceID", Value::Int(handle, _), true) = (*name, &mut *field, by_handle) {
+            if let ("lineID" | "deviceID", Value::Int(handle, _), true) = (*name, &mut *field, flow::has_handle(event.spec)) {
                 *handle = own(self.handles.get(handle)?)?;
             }
         }
         let mut bytes = Vec::new();
         value::encode(event.spec, &Value::Structure(fields), version, &mut bytes).ok()?;
         Some(bytes)
+    }
+}
+
+/// A flow, under handles of its own.
+impl From<&Flow> for Recording {
+    fn from(flow: &Flow) -> Self {
+        let device = |phone: &flow::Phone| RecordedHandle::Device(phone.device.clone());
+        let line = |place: &flow::Place| {
+            let device = flow.phones.get(place.phone).map(|phone| phone.device.clone());
+            RecordedHandle::Line(device.unwrap_or_default(), place.dn.clone(), place.partition.clone())
+        };
+        let lines = (1..).zip(flow.places.iter().map(line));
+        // Devices count downwards, so that no handle is that of a line too.
+        let devices = flow.phones.iter().map(device).zip(1..).map(|(device, number): (_, i32)| (-number, device));
+        let handles = lines.chain(devices).collect();
+        let event = |message: &flow::Message| {
+            let mut fields = message.fields.clone();
+            if let Some(place) = message.place {
+                let phone = flow.places.get(place).map_or(0, |place| place.phone);
+                let number = |index: usize| i32::try_from(index).unwrap_or(i32::MAX).saturating_add(1);
+                flow::set_handles(&mut fields, -number(phone), number(place));
+            }
+            RecordedEvent { at: message.at, spec: message.spec, fields }
+        };
+        let login = |phone: &flow::Phone| Some((phone.device.clone(), phone.login.clone()?));
+        Self {
+            devices: flow.devices(),
+            logins: flow.phones.iter().filter_map(login).collect(),
+            control_list: flow.phones.iter().map(|phone| phone.device.clone()).collect(),
+            locked: flow.locked,
+            handles,
+            events: flow.messages.iter().map(event).collect(),
+        }
     }
 }
 

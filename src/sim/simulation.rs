@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cluster::{AppearanceId, CallKey, Cluster, DeviceId};
+use super::cluster::{AccountState, AppearanceId, CallKey, Cluster, DeviceId};
 use super::config::Config;
 use super::credentials::Credentials;
 use super::generator::{Generator, Planned, Step, take};
 use super::play::{RecordedHandle, Recording};
+use super::playing::{self, Play};
 use super::schedule::Schedule;
 use super::session::{Session, Settings, World};
 use crate::ctiqbe::names::DeviceRegisteredReason;
@@ -44,8 +45,8 @@ enum Task {
 struct Client {
     manager: ManagerId,
     session: Session,
-    /// Whether the recording was begun for it.
-    played: bool,
+    /// How far the recording was played to it, once that was begun.
+    play: Option<Play>,
 }
 
 /// A session as an administrator sees it.
@@ -71,6 +72,8 @@ pub struct Simulation {
     credentials: Credentials,
     settings: Settings,
     recording: Recording,
+    /// Plays that ended their session: they go on with the client that comes back.
+    interrupted: Vec<Play>,
     ring_limit: Duration,
     schedule: Schedule<Task>,
     clients: BTreeMap<SessionId, Client>,
@@ -92,6 +95,14 @@ impl Simulation {
             let list = recorded.chain((1..=account.control_list).map_while(|n| cluster.device_at(n))).collect();
             if let Some(id) = cluster.find_account(&account.user) {
                 cluster.set_control_list(id, list);
+                if recording.is_locked() {
+                    cluster.set_account_state(id, AccountState::Locked);
+                }
+            }
+        }
+        for (device, user) in recording.logins() {
+            if let Some(id) = cluster.find_device(device) {
+                cluster.know(id, true, Some(user.clone()));
             }
         }
         let generator = Generator::new(config.calls.clone(), config.seed, &cluster);
@@ -107,6 +118,7 @@ impl Simulation {
             credentials,
             settings,
             recording,
+            interrupted: vec![],
             ring_limit: config.ring_limit,
             schedule: Schedule::new(),
             clients: BTreeMap::new(),
@@ -199,7 +211,7 @@ impl Simulation {
         self.next_session += 1;
         let mut session = Session::new(self.now);
         session.set_heartbeats(self.heartbeats);
-        self.clients.insert(id, Client { manager, session, played: false });
+        self.clients.insert(id, Client { manager, session, play: None });
         id
     }
 
@@ -323,14 +335,15 @@ impl Simulation {
     }
 
     fn begin_play(&mut self, id: SessionId) {
-        let Some(client) = self.clients.get_mut(&id).filter(|c| !c.played) else { return };
+        let Some(client) = self.clients.get_mut(&id).filter(|c| c.play.is_none()) else { return };
         let own = |handle: &RecordedHandle| own_handle(handle, &client.session, &self.cluster);
         if self.recording.events().is_empty() || !self.recording.opened().all(|handle| own(handle).is_some()) {
             return;
         }
-        client.played = true;
-        for (index, event) in self.recording.events().iter().enumerate() {
-            self.schedule.add(self.now + PLAY_DELAY + event.at, Task::Play(id, index));
+        let play = self.interrupted.pop().unwrap_or(Play { start: self.now + PLAY_DELAY, next: 0 });
+        client.play = Some(play);
+        for (index, event) in self.recording.events().iter().enumerate().skip(play.next) {
+            self.schedule.add(self.now.max(play.start + event.at), Task::Play(id, index));
         }
     }
 
@@ -340,6 +353,14 @@ impl Simulation {
         if let Some(bytes) = self.recording.frame(event, client.session.version(), own) {
             client.session.say(&bytes);
         }
+        let Some(play) = &mut client.play else { return };
+        play.next = index + 1;
+        if playing::ends_session(event) {
+            self.interrupted.push(*play);
+            client.session.drop_connection();
+            self.schedule.retain(|task| !matches!(task, Task::Play(of, _) if *of == id));
+        }
+        playing::take_over(event, &mut self.cluster);
     }
 }
 

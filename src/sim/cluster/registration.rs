@@ -36,6 +36,12 @@ impl Cluster {
         self.events.push_back(Event::ExtensionMobility(id, status));
     }
 
+    /// How a device stands, without an event: what told of it was played from a recording.
+    pub fn know(&mut self, id: DeviceId, registered: bool, login_user: Option<String>) {
+        let device = self.device_mut(id);
+        (device.registered, device.login_user) = (registered, login_user);
+    }
+
     /// Unticks (`true`) or ticks 'Allow Control of Device from CTI' of a device.
     pub fn restrict_device(&mut self, id: DeviceId, restricted: bool) {
         let device = self.device_mut(id);

@@ -1,0 +1,71 @@
+//! A flow over real sockets: simulator, session and gateway as they run, and time as it passes. Gaps between messages are shortened.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use callcast::cti::{self, SessionId, Status};
+use callcast::sim::{Flow, Recording, Simulator};
+use callcast::time::Timestamp;
+use serde_json::Value as Json;
+use tokio::sync::mpsc;
+use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
+
+use super::{Listener, PASSWORD, USER, cluster, inventory, of_play};
+
+/// What is between two moments of a flow.
+const GAP: Duration = Duration::from_millis(20);
+/// How long to wait for what has to come.
+const LIMIT: Duration = Duration::from_secs(25);
+/// How long to listen for what must not come.
+const AFTERWARDS: Duration = Duration::from_millis(300);
+/// How often the gateway is told the time.
+const TICK: Duration = Duration::from_millis(50);
+
+/// Plays a flow until `count` events of it were told, and a little longer.
+pub async fn play(flow: &Flow, count: usize) -> Vec<Json> {
+    let hurried = hurried(flow);
+    let mut config = cluster(&hurried);
+    config.recording = Some(Recording::from(&hurried));
+    let simulator = Simulator::bind(config).await.unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("password"), PASSWORD).unwrap();
+    std::fs::write(folder.path().join("inventory.csv"), inventory(flow)).unwrap();
+    let mut session = cti::Config::new(vec![simulator.local_addrs()[0].plain.to_string()], USER.into());
+    session.password_file = Some(folder.path().join("password"));
+    session.inventory.file = Some(folder.path().join("inventory.csv"));
+    session.pace.devices_per_second = 0;
+
+    let listener = Listener::new();
+    let shutdown = CancellationToken::new();
+    let cluster = tokio::spawn(simulator.run(shutdown.clone()));
+    let (_commands, receiver) = mpsc::channel(1);
+    let status = Arc::new(Status::default());
+    let running = tokio::spawn(cti::run(SessionId(0), session, listener.gateway.clone(), receiver, status, shutdown.clone()));
+
+    let (mut events, limit) = (Vec::new(), Instant::now() + LIMIT);
+    while Instant::now() < limit && of_play(&events).len() < count {
+        tokio::time::sleep(TICK).await;
+        listener.advance(Timestamp::now());
+        events.extend(listener.events());
+    }
+    tokio::time::sleep(AFTERWARDS).await;
+    listener.advance(Timestamp::now());
+    events.extend(listener.events());
+    shutdown.cancel();
+    running.await.unwrap().unwrap();
+    cluster.await.unwrap();
+    of_play(&events).to_vec()
+}
+
+/// The flow with its messages in the same moments, these one after the other.
+fn hurried(flow: &Flow) -> Flow {
+    let mut hurried = flow.clone();
+    let (mut before, mut at) = (Duration::ZERO, Duration::ZERO);
+    for message in &mut hurried.messages {
+        at += if message.at == before { Duration::ZERO } else { GAP };
+        before = message.at;
+        message.at = at;
+    }
+    hurried
+}

@@ -113,11 +113,17 @@ impl Gateway {
     }
 
     /// Tells what became of calls by `at` although no message says so: an end that had a deadline.
-    pub fn advance(&self, _at: Timestamp) {}
+    pub fn advance(&self, at: Timestamp) {
+        let ingest = &mut *self.lock();
+        ingest.calls.advance(at, &mut ingest.events);
+        if !ingest.events.is_empty() {
+            ingest.tell(&self.table, &self.hub, &self.metrics);
+        }
+    }
 
     /// Devices that have to be asked for their state: they have legs that the cluster may have forgotten.
-    pub fn doubts(&self, _at: Timestamp) -> Vec<(SessionId, Arc<str>)> {
-        Vec::new()
+    pub fn doubts(&self, at: Timestamp) -> Vec<(SessionId, Arc<str>)> {
+        self.lock().calls.doubts(at)
     }
 
     /// How many calls are up.

@@ -3,10 +3,13 @@
 use std::sync::Arc;
 
 use crate::cti::{LineHandle, SessionId};
-use crate::ctiqbe::names::CallState;
-use crate::event::{Body, Cause, Direction, EventType, HandlePair, LegBody, LegState, Line, Parties};
+use crate::ctiqbe::names::{CallOrigin, CallState};
+use crate::event::{Body, Cause, Direction, EventType, HandlePair, LegBody, LegState, LegSummary, Line, Parties};
+use crate::time::Timestamp;
 
 use super::call::{Call, CallKey};
+use super::clock::{Clock, Doing};
+use super::parties::Ends;
 use super::words;
 
 /// How a message names a leg: handles are given out per session and line.
@@ -24,12 +27,23 @@ pub struct Leg {
     pub call: CallKey,
     pub global_call: HandlePair,
     pub line: Arc<Line>,
-    /// From the origin of its first event; it never changes.
+    /// Of the message that brought it: it tells a consult call.
+    pub origin: CallOrigin,
+    /// From the origin; settled by the first party information, and then it never changes.
     pub direction: Direction,
+    /// Whether a far party was named.
+    pub settled: bool,
     pub state: LegState,
     /// Set when the leg is created, and again by the feature that moves it.
     pub reason: &'static str,
     pub parties: Arc<Parties>,
+    pub ends: Ends,
+    pub started: Timestamp,
+    pub clock: Clock,
+    /// Whether it ever was connected.
+    pub answered: bool,
+    /// The last message about it.
+    pub touched: Timestamp,
     pub recovered: bool,
 }
 
@@ -51,6 +65,32 @@ impl Leg {
             recovered: self.recovered,
             unobserved,
         })
+    }
+
+    /// It comes into a state; the one before.
+    pub fn enter(&mut self, at: Timestamp, state: LegState) -> LegState {
+        self.clock.turn(at, Doing::of(state));
+        self.answered |= state == LegState::Connected;
+        std::mem::replace(&mut self.state, state)
+    }
+
+    /// What the summary of its call says of it.
+    pub fn summary(&self, leg: HandlePair, ended: Timestamp, cause: Option<Cause>) -> LegSummary {
+        LegSummary {
+            leg,
+            line: Arc::clone(&self.line),
+            direction: self.direction,
+            started: self.started,
+            ended,
+            durations: self.clock.read(ended),
+            answered: self.answered,
+            cause,
+        }
+    }
+
+    /// Whether it rings here.
+    pub fn is_ringing(&self) -> bool {
+        self.direction == Direction::Inbound && matches!(self.state, LegState::Offered | LegState::Alerting)
     }
 }
 

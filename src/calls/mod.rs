@@ -3,39 +3,49 @@
 //! Sans-I/O and deterministic: notices of the CTI sessions and the time go in, normalized events come out; new ids come from
 //! outside. The same input gives the same events. Several sessions may feed it: a call that two of them see is one call.
 //!
-//! A leg is known by (session, line handle, leg handle); a call by its cluster's global call id while it lasts. Messages may come in
+//! A leg is known by (session, line handle, leg handle); a call by its cluster's global call ids while it lasts. Messages may come in
 //! any order, come twice or not at all: one that makes no sense changes nothing.
 //!
-//! The flows that are told here: outgoing and incoming, answered, abandoned, busy, hold and resume, call waiting, shared line, calls
-//! found standing, and legs that are found again or not after a break. A leg that moves to another global call already goes with it
-//! (`global_call_changed`); what a transfer, conference, park or pickup *means* will be told from there and from the messages
-//! that [`CallModel::observe`] passes over today.
+//! - `legs`: a leg comes, changes its state or parties, and goes
+//! - `merging`: two calls turn out to be one conversation
+//! - `features`: what moved a call: transfer, diversion, park; `conference`: who is in one
+//! - `pops`: what a user's screen has to show
+//! - `ending`: when a call is over, and its summary
+//! - `reconcile`: what a break left unknown, and legs that the cluster seems to have forgotten
+//! - `call`, `leg`, `clock`, `parties`, `sessions`: what is known; `words`: the cluster's numbers in the words of our events
 
 mod call;
+mod clock;
+mod conference;
+mod ending;
+mod features;
 mod ids;
 mod leg;
+mod legs;
+mod merging;
+mod parted;
 mod parties;
+mod pops;
+mod reconcile;
 mod sessions;
 mod words;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
 pub use ids::Ids;
 
-use crate::cti::{DeviceChange, LineChange, LineHandle, Notice, SessionId};
-use crate::ctiqbe::messages::{
-    CallPartyInfoChangedEvent, CallStateChangedEvent_V2, ExistingCallCompletedEvent, ExistingCallEvent, GlobalCallHandleChangedEvent,
-    NewCallEvent,
-};
-use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause};
+use crate::cti::{LineHandle, Notice, SessionId};
+use crate::ctiqbe::messages::*;
 use crate::ctiqbe::{DecodeError, Frame, Message as _};
-use crate::event::{Body, Cause, Direction, Event, EventType, HandlePair, LegState, Line, Parties};
+use crate::event::{Body, Event, EventType, HandlePair};
 use crate::time::Timestamp;
 use call::{Call, CallKey};
 use leg::{Leg, LegKey};
+use legs::{NewLeg, StateChange};
+use merging::Announcements;
 use parties::RawParties;
 use sessions::Sessions;
 
@@ -62,19 +72,13 @@ pub struct CallModel {
     calls: HashMap<CallKey, Call, RandomState>,
     /// By source, because two clusters may give the same global call id.
     global_calls: HashMap<(Arc<str>, HandlePair), CallKey, RandomState>,
+    /// Calls that wait at a park number.
+    parked: HashMap<(Arc<str>, String), CallKey, RandomState>,
+    /// Joins of calls that were announced and have not been seen yet.
+    announced: Announcements,
+    /// Calls without a leg, which end at these times unless they get one.
+    deadlines: BTreeSet<(Timestamp, CallKey)>,
     next_call: u64,
-}
-
-/// What the message that brings a new leg says of it.
-struct NewLeg<'a> {
-    key: LegKey,
-    global_call: HandlePair,
-    state: CallState,
-    origin: CallOrigin,
-    reason: CallReason,
-    remote_in_use: bool,
-    parties: RawParties<'a>,
-    recovered: bool,
 }
 
 /// The two messages that bring a leg have the same fields, each in a struct of its own.
@@ -87,6 +91,7 @@ macro_rules! new_leg {
             state: message.state,
             origin: message.origin,
             reason: message.reason,
+            kind: message.cti_call_type,
             remote_in_use: message.b_remote_in_use,
             parties: RawParties::from(&message),
             recovered: $recovered,
@@ -104,6 +109,9 @@ impl CallModel {
             legs: HashMap::default(),
             calls: HashMap::default(),
             global_calls: HashMap::default(),
+            parked: HashMap::default(),
+            announced: Announcements::default(),
+            deadlines: BTreeSet::new(),
             next_call: 0,
         }
     }
@@ -118,11 +126,12 @@ impl CallModel {
         self.legs.len() + self.sessions.parted()
     }
 
-    /// Takes what a session found, and appends what it means to `events`.
+    /// Takes what a session found, and appends what it means to `events`. Times do not go back.
     ///
     /// # Errors
     /// When a message is not what it claims to be: it is passed over, and nothing else is harmed.
     pub fn observe(&mut self, session: SessionId, at: Timestamp, notice: &Notice<'_>, events: &mut Vec<Event>) -> Result<(), DecodeError> {
+        self.advance(at, events);
         let mut out = Output { at, events };
         match notice {
             Notice::Message(frame) => self.message(session, frame, &mut out),
@@ -131,6 +140,15 @@ impl CallModel {
                 Ok(())
             }
         }
+    }
+
+    /// Time went on: calls whose legs are gone, and which got none elsewhere, are over.
+    pub fn advance(&mut self, at: Timestamp, events: &mut Vec<Event>) {
+        while let Some((due, call)) = self.deadlines.first().copied().filter(|(due, _)| *due <= at) {
+            self.deadlines.remove(&(due, call));
+            self.end_call_if_due(call, &mut Output { at: due, events });
+        }
+        self.announced.forget(at);
     }
 
     fn message(&mut self, session: SessionId, frame: &Frame<'_>, out: &mut Output<'_>) -> Result<(), DecodeError> {
@@ -143,7 +161,15 @@ impl CallModel {
             CallStateChangedEvent_V2::ID => {
                 let m: CallStateChangedEvent_V2<'_> = frame.decode()?;
                 let key = key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id);
-                self.state_changed(key, m.state, m.cause, m.reason, m.b_remote_in_use, out);
+                let change = StateChange {
+                    state: m.state,
+                    cause: m.cause,
+                    reason: m.reason,
+                    remote_in_use: m.b_remote_in_use,
+                    by_hunt_list: m.b_call_cleared_by_hunt_list,
+                    called_member: m.cdpn_hunt_member_dn,
+                };
+                self.state_changed(key, &change, out);
             }
             NewCallEvent::ID => self.new_leg(&new_leg!(frame.decode::<NewCallEvent<'_>>()?, key, false), out),
             ExistingCallEvent::ID => self.new_leg(&new_leg!(frame.decode::<ExistingCallEvent<'_>>()?, key, true), out),
@@ -155,260 +181,64 @@ impl CallModel {
             GlobalCallHandleChangedEvent::ID => {
                 let m: GlobalCallHandleChangedEvent<'_> = frame.decode()?;
                 let key = key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id);
-                self.global_call_changed(key, HandlePair(m.new_global_call_manager_id, m.new_global_call_id), out);
-                self.parties_changed(key, &RawParties::from(&m), out);
+                self.global_call_changed(key, HandlePair(m.new_global_call_manager_id, m.new_global_call_id), &RawParties::from(&m), out);
+            }
+            CallClosedEvent::ID => {
+                let m: CallClosedEvent = frame.decode()?;
+                self.leg_closed(key(m.line_call_manager_id, m.line_id, m.call_call_manager_id, m.call_leg_id), out);
             }
             ExistingCallCompletedEvent::ID => {
                 let m: ExistingCallCompletedEvent = frame.decode()?;
                 self.existing_calls_told(session, LineHandle { call_manager: m.line_call_manager_id, line: m.line_id }, out);
             }
-            // Transfer, conference, park, hunt, privacy, monitoring and recording events: their flows are not told yet.
+            _ => return self.feature_message(session, frame, out),
+        }
+        Ok(())
+    }
+
+    /// Messages that tell of features rather than of legs. Those that mean nothing here are passed over.
+    fn feature_message(&mut self, session: SessionId, frame: &Frame<'_>, out: &mut Output<'_>) -> Result<(), DecodeError> {
+        match frame.id {
+            LineTransferStartedEvent::ID => self.transfer_started(session, &frame.decode()?, out.at),
+            LineTransferEndedEvent::ID => {
+                let m: LineTransferEndedEvent<'_> = frame.decode()?;
+                self.join_ended(session, m.transaction_id, m.success, out);
+            }
+            LineConferenceStartedEvent::ID => self.conference_started(session, &frame.decode()?, out.at),
+            LineConferenceEndedEvent::ID => {
+                let m: LineConferenceEndedEvent<'_> = frame.decode()?;
+                self.join_ended(session, m.transaction_id, m.success, out);
+            }
+            LineCBargeStartedEvent::ID => self.cbarge_started(session, &frame.decode()?, out.at),
+            LineCBargeEndedEvent::ID => {
+                let m: LineCBargeEndedEvent = frame.decode()?;
+                self.join_ended(session, m.transaction_id, m.success, out);
+            }
+            CallConferenceStateChangedEvent::ID => self.conference_changed(session, &frame.decode()?, out),
+            LineParkStatusEvent::ID => self.park_status(session, &frame.decode()?, out),
+            LineForwardEvent::ID => {
+                let m: LineForwardEvent<'_> = frame.decode()?;
+                let line = LineHandle { call_manager: m.line_call_manager_id, line: m.line_id };
+                let to = m.forward_array.iter().map(|f| f.call_fwd_destination.to_string()).find(|to| !to.is_empty());
+                self.sessions.tell_forward(session, line, to.unwrap_or_default(), out);
+            }
             _ => {}
         }
         Ok(())
     }
 
-    fn new_leg(&mut self, new: &NewLeg<'_>, out: &mut Output<'_>) {
-        let Some((source, line)) = self.sessions.line(new.key) else { return };
-        let Some(state) = leg::first_state(new.state, new.remote_in_use) else { return };
-        if self.legs.contains_key(&new.key) {
-            // Told a second time, as an existing call is after a filter change: only what changed is news.
-            self.global_call_changed(new.key, new.global_call, out);
-            self.parties_changed(new.key, &new.parties, out);
-            return self.enter(new.key, state, None, out);
-        }
-        if self.found_again(new, state, out) {
-            return;
-        }
-        self.supersede(new.key, out);
-        let direction = words::direction(new.origin).unwrap_or_else(|| {
-            let called = matches!(state, LegState::Offered | LegState::Alerting) || !new.parties.calls_from(&line);
-            if called { Direction::Inbound } else { Direction::Outbound }
-        });
-        let parties = Arc::new(new.parties.seen_from(&line, direction, None, self.reveal_withheld));
-        let known = self.global_calls.get(&(Arc::clone(&source), new.global_call)).copied();
-        let call_key = known.unwrap_or_else(|| self.start_call(new, &source, &parties, out.at));
-        let Some(call) = self.calls.get_mut(&call_key) else { return };
-        call.learn(&parties);
-        call.join(new.key, &line);
-        if known.is_none() {
-            out.push(EventType::CallStarted, &source, call.body(out.at, false));
-        }
-        let reason = words::reason(new.reason);
-        let leg = Leg { call: call_key, global_call: new.global_call, line, direction, state, reason, parties, recovered: new.recovered };
-        if let Some(kind) = leg::entered(state) {
-            out.push(kind, &source, leg.body(new.key.leg, call, None, None, false));
-        }
-        let answered = call.leg_changed(out.at, &leg.line, direction, None, state);
-        self.legs.insert(new.key, leg);
-        // A call found standing was answered before anybody looked: that is no news.
-        if answered && !new.recovered {
-            out.push(EventType::CallAnswered, &source, call.body(out.at, false));
+    /// A leg, up or waiting to be found again.
+    fn leg_mut(&mut self, key: LegKey) -> Option<&mut Leg> {
+        match self.legs.get_mut(&key) {
+            Some(leg) => Some(leg),
+            None => self.sessions.parted_mut(key),
         }
     }
 
-    fn start_call(&mut self, new: &NewLeg<'_>, source: &Arc<str>, parties: &Arc<Parties>, at: Timestamp) -> CallKey {
-        let call_key = CallKey(self.next_call);
-        self.next_call += 1;
-        let id = self.ids.next(at);
-        let call = Call::new(id, new.global_call, Arc::clone(source), Arc::clone(parties), at, new.recovered);
-        self.calls.insert(call_key, call);
-        self.global_calls.insert((Arc::clone(source), new.global_call), call_key);
-        call_key
+    /// The call that is known by this global id.
+    fn call_of(&self, source: &Arc<str>, global_call: HandlePair) -> Option<CallKey> {
+        self.global_calls.get(&(Arc::clone(source), global_call)).copied()
     }
-
-    fn state_changed(
-        &mut self,
-        key: LegKey,
-        state: CallState,
-        cause: CallStateCause,
-        reason: CallReason,
-        remote_in_use: bool,
-        out: &mut Output<'_>,
-    ) {
-        let Some(next) = words::leg_state(state, remote_in_use) else { return };
-        let Some(leg) = self.legs.get_mut(&key) else { return };
-        if reason != CallReason(0) {
-            leg.reason = words::reason(reason);
-        }
-        self.enter(key, next, words::cause(cause), out);
-    }
-
-    /// A leg comes into a state.
-    fn enter(&mut self, key: LegKey, next: LegState, cause: Option<Cause>, out: &mut Output<'_>) {
-        if next == LegState::Disconnected {
-            return self.end_leg(key, cause, false, out);
-        }
-        let Some(leg) = self.legs.get_mut(&key) else { return };
-        let Some(call) = self.calls.get_mut(&leg.call) else { return };
-        let previous = std::mem::replace(&mut leg.state, next);
-        let source = Arc::clone(&call.source);
-        if let Some(kind) = leg::transition(previous, next) {
-            out.push(kind, &source, leg.body(key.leg, call, Some(previous), cause, false));
-        }
-        if call.leg_changed(out.at, &leg.line, leg.direction, Some(previous), next) {
-            out.push(EventType::CallAnswered, &source, call.body(out.at, false));
-        }
-    }
-
-    /// A leg is over. That its idle state follows its disconnected one is no news: the leg is gone by then.
-    fn end_leg(&mut self, key: LegKey, cause: Option<Cause>, unobserved: bool, out: &mut Output<'_>) {
-        let Some(mut leg) = self.legs.remove(&key) else { return };
-        let Some(call) = self.calls.get_mut(&leg.call) else { return };
-        let previous = std::mem::replace(&mut leg.state, LegState::Disconnected);
-        call.leave(key);
-        call.leg_changed(out.at, &leg.line, leg.direction, Some(previous), LegState::Disconnected);
-        call.leg_ended(cause, unobserved);
-        let source = Arc::clone(&call.source);
-        out.push(EventType::LegDisconnected, &source, leg.body(key.leg, call, Some(previous), cause, unobserved));
-        self.end_call_if_over(leg.call, out);
-    }
-
-    fn end_call_if_over(&mut self, call_key: CallKey, out: &mut Output<'_>) {
-        if !self.calls.get(&call_key).is_some_and(Call::is_over) {
-            return;
-        }
-        let Some(call) = self.calls.remove(&call_key) else { return };
-        let known_as = (Arc::clone(&call.source), call.global_call);
-        if self.global_calls.get(&known_as) == Some(&call_key) {
-            self.global_calls.remove(&known_as);
-        }
-        if call.was_missed() {
-            out.push(EventType::CallMissed, &call.source, call.body(out.at, true));
-        }
-        out.push(EventType::CallEnded, &call.source, call.body(out.at, true));
-    }
-
-    fn parties_changed(&mut self, key: LegKey, raw: &RawParties<'_>, out: &mut Output<'_>) {
-        let Some(leg) = self.legs.get_mut(&key) else { return };
-        let parties = raw.seen_from(&leg.line, leg.direction, Some(&leg.parties), self.reveal_withheld);
-        if parties == *leg.parties {
-            return;
-        }
-        leg.parties = Arc::new(parties);
-        let Some(call) = self.calls.get_mut(&leg.call) else { return };
-        call.learn(&leg.parties);
-        let source = Arc::clone(&call.source);
-        out.push(EventType::LegPartyChanged, &source, leg.body(key.leg, call, Some(leg.state), None, false));
-    }
-
-    /// The leg's global call id changed. When that id is a call that we know, the leg moves to it; else its call is known by the new id.
-    fn global_call_changed(&mut self, key: LegKey, global_call: HandlePair, out: &mut Output<'_>) {
-        let Some(leg) = self.legs.get_mut(&key) else { return };
-        if leg.global_call == global_call {
-            return;
-        }
-        leg.global_call = global_call;
-        let (from, line) = (leg.call, Arc::clone(&leg.line));
-        let Some(call) = self.calls.get_mut(&from) else { return };
-        let source = Arc::clone(&call.source);
-        let Some(to) = self.global_calls.get(&(Arc::clone(&source), global_call)).copied() else {
-            self.global_calls.remove(&(Arc::clone(&source), call.global_call));
-            call.global_call = global_call;
-            self.global_calls.insert((source, global_call), from);
-            return;
-        };
-        if to == from {
-            return;
-        }
-        call.leave(key);
-        leg.call = to;
-        if let Some(survivor) = self.calls.get_mut(&to) {
-            survivor.join(key, &line);
-        }
-        self.end_call_if_over(from, out);
-    }
-
-    fn session_notice(&mut self, session: SessionId, notice: &Notice<'_>, out: &mut Output<'_>) {
-        self.sessions.tell(session, notice, out);
-        match notice {
-            Notice::Lost { .. } => self.part(|key, _| key.session == session),
-            Notice::Line { line, change } => match change {
-                LineChange::OutOfService(_) | LineChange::Closed => {
-                    self.part(|key, leg| key.session == session && is_at(&leg.line, &line.device.name, Some((&line.dn, &line.partition))));
-                }
-                LineChange::Refused { .. } => self.give_up(session, &line.device.name, Some((&line.dn, &line.partition)), out),
-                LineChange::Opened(_) | LineChange::InService => {}
-            },
-            Notice::Device { device, change } => match change {
-                DeviceChange::OutOfService(_) | DeviceChange::Unregistered(_) => {
-                    self.part(|key, leg| key.session == session && is_at(&leg.line, &device.name, None));
-                }
-                DeviceChange::Removed | DeviceChange::Refused { .. } => {
-                    self.part(|key, leg| key.session == session && is_at(&leg.line, &device.name, None));
-                    self.give_up(session, &device.name, None, out);
-                }
-                _ => {}
-            },
-            Notice::Resynced { .. } => {
-                let open = self.sessions.open_parted(session);
-                self.close_unobserved(open, out);
-            }
-            Notice::Connected { .. } | Notice::FailedOver { .. } | Notice::PermissionChanged { .. } | Notice::Message(_) => {}
-        }
-    }
-
-    /// Legs that are no longer observed: they wait to be found again.
-    fn part(&mut self, which: impl Fn(&LegKey, &Leg) -> bool) {
-        let parted: Vec<LegKey> = self.legs.iter().filter(|(key, leg)| which(key, leg)).map(|(key, _)| *key).collect();
-        for key in parted {
-            if let Some(leg) = self.legs.remove(&key) {
-                self.sessions.keep(key, leg);
-            }
-        }
-    }
-
-    /// An existing call that is a leg from before the break. By its handle, else by its global call: whether handles survive a
-    /// break is not known of every kind of break.
-    fn found_again(&mut self, new: &NewLeg<'_>, state: LegState, out: &mut Output<'_>) -> bool {
-        if !new.recovered {
-            return false;
-        }
-        let Some((old_key, mut leg)) = self.sessions.take_parted(new.key, new.global_call) else { return false };
-        self.supersede(new.key, out);
-        if let Some(call) = self.calls.get_mut(&leg.call) {
-            call.rename(old_key, new.key);
-        }
-        if let Some((_, line)) = self.sessions.line(new.key) {
-            leg.line = line;
-        }
-        leg.recovered = true;
-        self.legs.insert(new.key, leg);
-        self.global_call_changed(new.key, new.global_call, out);
-        self.parties_changed(new.key, &new.parties, out);
-        self.enter(new.key, state, None, out);
-        true
-    }
-
-    /// A key names a new leg: the one that it named before a break is over. So a key never names two legs.
-    fn supersede(&mut self, key: LegKey, out: &mut Output<'_>) {
-        let gone = self.sessions.parted_as(key);
-        self.close_unobserved(gone, out);
-    }
-
-    /// All calls that stand on a line were told: a leg that was not among them is over.
-    fn existing_calls_told(&mut self, session: SessionId, handle: LineHandle, out: &mut Output<'_>) {
-        let gone = self.sessions.parted_on(session, handle);
-        self.close_unobserved(gone, out);
-    }
-
-    /// A device or line that will not come back: its legs are over, as far as can be known.
-    fn give_up(&mut self, session: SessionId, device: &str, line: Option<(&str, &str)>, out: &mut Output<'_>) {
-        let gone = self.sessions.parted_at(session, |known| is_at(known, device, line));
-        self.close_unobserved(gone, out);
-    }
-
-    fn close_unobserved(&mut self, legs: Vec<(LegKey, Leg)>, out: &mut Output<'_>) {
-        for (key, leg) in legs {
-            self.legs.insert(key, leg);
-            self.end_leg(key, None, true, out);
-        }
-    }
-}
-
-/// Whether a line is on this device, and is this line of it.
-fn is_at(known: &Line, device: &str, line: Option<(&str, &str)>) -> bool {
-    *known.device.name == *device && line.is_none_or(|(dn, partition)| known.dn == dn && known.partition == partition)
 }
 
 #[cfg(test)]

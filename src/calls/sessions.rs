@@ -1,4 +1,4 @@
-//! What the CTI sessions told of themselves: clusters, devices, open lines, and the legs that a break parted from us.
+//! What the CTI sessions told of themselves: clusters, devices with the legs on them, open lines, and the legs that a break parted from us.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -7,10 +7,12 @@ use foldhash::fast::RandomState;
 
 use crate::cti::{self, DeviceChange, LineChange, LineHandle, Notice, SessionId};
 use crate::ctiqbe::names::DeviceState;
-use crate::event::{Body, Device, DeviceBody, EventType, HandlePair, Line, LineBody, SessionBody};
+use crate::event::{Body, Device, DeviceBody, EventType, Line, LineBody, SessionBody};
+use crate::time::Timestamp;
 
 use super::Output;
 use super::leg::{Leg, LegKey};
+use super::parted::{Found, Parted};
 
 /// All sessions.
 #[derive(Debug, Default)]
@@ -22,17 +24,19 @@ pub struct Sessions {
 struct Session {
     /// `/cucm/StandAloneCluster`
     source: Arc<str>,
-    devices: HashMap<String, KnownDevice, RandomState>,
+    devices: HashMap<Arc<str>, KnownDevice, RandomState>,
     /// The lines that are open, for the hot path.
     lines: HashMap<LineHandle, Arc<Line>, RandomState>,
-    /// Legs that were up when their line was lost, by the key that they had.
-    parted: Vec<(LegKey, Leg)>,
+    parted: Parted,
 }
 
 #[derive(Debug)]
 struct KnownDevice {
     device: Arc<Device>,
     lines: Vec<KnownLine>,
+    /// The legs that are up on it.
+    legs: Vec<LegKey>,
+    doubt: Doubt,
 }
 
 #[derive(Debug)]
@@ -42,16 +46,34 @@ struct KnownLine {
     handle: Option<LineHandle>,
 }
 
+/// Why a device may have legs that the cluster has forgotten, and when it was asked.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Doubt {
+    /// Since when the cluster says that the device is idle.
+    pub idle_since: Option<Timestamp>,
+    /// When it was last asked for its state.
+    pub asked: Option<Timestamp>,
+}
+
 impl Session {
     fn new(cluster: &str) -> Self {
-        Self { source: format!("/cucm/{cluster}").into(), devices: HashMap::default(), lines: HashMap::default(), parted: Vec::new() }
+        Self {
+            source: format!("/cucm/{cluster}").into(),
+            devices: HashMap::default(),
+            lines: HashMap::default(),
+            parted: Parted::default(),
+        }
     }
 
     /// The device as events name it. One that is not what it was (its user changed) takes its lines along.
     fn device(&mut self, session: SessionId, described: &cti::Device) -> &mut KnownDevice {
         let new = Device::new(session.0, &described.name, &described.model, described.kind.as_str(), described.user());
-        let known =
-            self.devices.entry(described.name.clone()).or_insert_with(|| KnownDevice { device: Arc::new(new.clone()), lines: Vec::new() });
+        let known = self.devices.entry(Arc::clone(&new.name)).or_insert_with(|| KnownDevice {
+            device: Arc::new(new.clone()),
+            lines: Vec::new(),
+            legs: Vec::new(),
+            doubt: Doubt::default(),
+        });
         if *known.device != new {
             known.device = Arc::new(new);
             for KnownLine { line, handle } in &mut known.lines {
@@ -112,6 +134,54 @@ impl Sessions {
         session.lines.get(&key.line).map(|line| (Arc::clone(&session.source), Arc::clone(line)))
     }
 
+    /// The CloudEvents source of a session that is, or was, connected.
+    pub fn source(&self, session: SessionId) -> Option<Arc<str>> {
+        self.sessions.get(&session).map(|s| Arc::clone(&s.source))
+    }
+
+    /// The line that has this handle.
+    pub fn line_at(&self, session: SessionId, handle: LineHandle) -> Option<Arc<Line>> {
+        self.sessions.get(&session)?.lines.get(&handle).map(Arc::clone)
+    }
+
+    /// A leg is up on its device.
+    pub fn joined(&mut self, key: LegKey, line: &Line) {
+        if let Some(device) = self.device_mut(key.session, &line.device.name) {
+            device.legs.push(key);
+        }
+    }
+
+    /// A leg is up on its device no longer.
+    pub fn left(&mut self, key: LegKey, line: &Line) {
+        if let Some(device) = self.device_mut(key.session, &line.device.name) {
+            device.legs.retain(|known| *known != key);
+        }
+    }
+
+    /// The legs that are up on a device.
+    pub fn legs_on(&self, session: SessionId, device: &str) -> &[LegKey] {
+        let device = self.sessions.get(&session).and_then(|s| s.devices.get(device));
+        device.map(|d| d.legs.as_slice()).unwrap_or_default()
+    }
+
+    /// Devices with legs, and what is doubtful about them.
+    pub fn devices_with_legs(&mut self) -> impl Iterator<Item = (SessionId, &Arc<str>, &[LegKey], &mut Doubt)> {
+        let of_session = |(id, session): (&SessionId, _)| (*id, session);
+        self.sessions.iter_mut().map(of_session).flat_map(|(id, session): (SessionId, &mut Session)| {
+            let with_legs = session.devices.values_mut().filter(|d| !d.legs.is_empty());
+            with_legs.map(move |d| (id, &d.device.name, d.legs.as_slice(), &mut d.doubt))
+        })
+    }
+
+    /// What is doubtful about a device.
+    pub fn doubt_mut(&mut self, session: SessionId, device: &str) -> Option<&mut Doubt> {
+        self.device_mut(session, device).map(|d| &mut d.doubt)
+    }
+
+    fn device_mut(&mut self, session: SessionId, device: &str) -> Option<&mut KnownDevice> {
+        self.sessions.get_mut(&session)?.devices.get_mut(device)
+    }
+
     /// How many legs wait to be found again.
     pub fn parted(&self) -> usize {
         self.sessions.values().map(|s| s.parted.len()).sum()
@@ -120,49 +190,53 @@ impl Sessions {
     /// Keeps a leg whose line was lost.
     pub fn keep(&mut self, key: LegKey, leg: Leg) {
         if let Some(session) = self.sessions.get_mut(&key.session) {
-            session.parted.push((key, leg));
+            session.parted.keep(key, leg);
         }
     }
 
-    /// The leg from before the break that `key` is now: on the same line, with the same leg handle, else in the same global call.
-    pub fn take_parted(&mut self, key: LegKey, global_call: HandlePair) -> Option<(LegKey, Leg)> {
+    /// A leg that waits to be found again.
+    pub fn parted_mut(&mut self, key: LegKey) -> Option<&mut Leg> {
+        self.sessions.get_mut(&key.session)?.parted.get_mut(key)
+    }
+
+    /// The leg from before the break that this existing call is now.
+    pub fn take_parted(&mut self, key: LegKey, found: &Found<'_>) -> Option<(LegKey, Leg)> {
         let session = self.sessions.get_mut(&key.session)?;
         let line = session.lines.get(&key.line)?;
-        let same_line = |leg: &Leg| super::is_at(&leg.line, &line.device.name, Some((&line.dn, &line.partition)));
-        let by_handle = session.parted.iter().position(|(old, leg)| old.leg == key.leg && same_line(leg));
-        let found = by_handle.or_else(|| session.parted.iter().position(|(_, leg)| leg.global_call == global_call && same_line(leg)))?;
-        Some(session.parted.swap_remove(found))
+        session.parted.take(line, key, found)
     }
 
     /// The legs that were not found again on a line.
     pub fn parted_on(&mut self, session: SessionId, handle: LineHandle) -> Vec<(LegKey, Leg)> {
-        let Some(line) = self.sessions.get(&session).and_then(|s| s.lines.get(&handle)).cloned() else { return Vec::new() };
-        self.parted_at(session, |known| super::is_at(known, &line.device.name, Some((&line.dn, &line.partition))))
+        let Some(line) = self.line_at(session, handle) else { return Vec::new() };
+        self.parted_at(session, &line.device.name, Some((&line.dn, &line.partition)))
     }
 
     /// The legs that were not found again on lines that are open.
     pub fn open_parted(&mut self, session: SessionId) -> Vec<(LegKey, Leg)> {
         let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
-        let (open, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(_, leg)| state.is_open(&leg.line));
-        state.parted = waiting;
+        let mut parted = std::mem::take(&mut state.parted);
+        let open = parted.take_where(|leg| state.is_open(&leg.line));
+        state.parted = parted;
         open
     }
 
-    /// The legs that wait on these lines; they wait no longer.
-    pub fn parted_at(&mut self, session: SessionId, which: impl Fn(&Line) -> bool) -> Vec<(LegKey, Leg)> {
-        self.no_longer_parted(session, |_, leg| which(&leg.line))
+    /// The legs that wait on a device, or on one line of it; they wait no longer.
+    pub fn parted_at(&mut self, session: SessionId, device: &str, line: Option<(&str, &str)>) -> Vec<(LegKey, Leg)> {
+        self.sessions.get_mut(&session).map(|s| s.parted.take_at(device, line)).unwrap_or_default()
     }
 
-    /// The leg that waits under this key; it waits no longer. There is one at most.
-    pub fn parted_as(&mut self, key: LegKey) -> Vec<(LegKey, Leg)> {
-        self.no_longer_parted(key.session, |old, _| *old == key)
+    /// The leg that waits under this key; it waits no longer.
+    pub fn parted_as(&mut self, key: LegKey) -> Option<Leg> {
+        self.sessions.get_mut(&key.session)?.parted.take_as(key)
     }
 
-    fn no_longer_parted(&mut self, session: SessionId, which: impl Fn(&LegKey, &Leg) -> bool) -> Vec<(LegKey, Leg)> {
-        let Some(state) = self.sessions.get_mut(&session) else { return Vec::new() };
-        let (gone, waiting) = std::mem::take(&mut state.parted).into_iter().partition(|(key, leg)| which(key, leg));
-        state.parted = waiting;
-        gone
+    /// Where a line forwards its calls to changed.
+    pub(super) fn tell_forward(&self, id: SessionId, handle: LineHandle, to: String, out: &mut Output<'_>) {
+        let Some(session) = self.sessions.get(&id) else { return };
+        let Some(line) = session.lines.get(&handle).map(Arc::clone) else { return };
+        let body = LineBody { line, reason: None, result: None, cure: None, forward_all: Some(to) };
+        out.push(EventType::LineForwardChanged, &session.source, Body::Line(body));
     }
 
     /// Keeps what a notice says and tells it on.
@@ -177,7 +251,10 @@ impl Sessions {
                 self.tell_session(id, notice, out);
                 if let Some(session) = self.sessions.get_mut(&id) {
                     session.lines.clear();
-                    session.devices.values_mut().flat_map(|d| &mut d.lines).for_each(|line| line.handle = None);
+                    for device in session.devices.values_mut() {
+                        device.legs.clear();
+                        device.lines.iter_mut().for_each(|line| line.handle = None);
+                    }
                 }
             }
             Notice::FailedOver { .. } | Notice::Resynced { .. } | Notice::PermissionChanged { .. } => self.tell_session(id, notice, out),
@@ -272,7 +349,8 @@ impl Sessions {
 
     fn tell_line(&mut self, id: SessionId, described: &cti::Line, change: &LineChange<'_>, out: &mut Output<'_>) {
         let Some(session) = self.sessions.get_mut(&id) else { return };
-        let mut body = LineBody { line: Arc::clone(&session.line(id, described).line), reason: None, result: None, cure: None };
+        let mut body =
+            LineBody { line: Arc::clone(&session.line(id, described).line), reason: None, result: None, cure: None, forward_all: None };
         let kind = match change {
             LineChange::Opened(handle) => return session.open(id, described, Some(*handle)),
             LineChange::Closed => {

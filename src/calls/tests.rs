@@ -1,11 +1,11 @@
 //! What flows become, message by message.
 
 use super::*;
-use crate::cti::{self, DeviceKind};
+use crate::cti::{self, DeviceChange, DeviceKind, LineChange};
 use crate::ctiqbe::messages::PartyDNInfo;
-use crate::ctiqbe::names::LineOutOfServiceReason;
+use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, LineOutOfServiceReason};
 use crate::ctiqbe::{FRAME_LIMIT, Text, VERSION_12_5, Wide, encode};
-use crate::event::{CallBody, LegBody};
+use crate::event::{CallBody, LegBody, LegState};
 
 const A: LineHandle = LineHandle { call_manager: 1, line: 102 };
 const B: LineHandle = LineHandle { call_manager: 1, line: 104 };
@@ -216,6 +216,7 @@ fn an_answered_call_is_told_from_both_lines() {
         "leg.dialing 1000",
         "leg.party_changed 1000",
         "leg.offered 2000",
+        "pop.offered",
         "leg.alerting 2000",
         "leg.ringback 1000",
         "leg.connected 1000",
@@ -254,7 +255,7 @@ fn the_summary_says_who_answered_and_how_long_it_took() {
     bench.hang_up(B, 2);
     let ended = bench.call(EventType::CallEnded);
     assert_eq!(ended.answered_by.as_ref().and_then(|l| l.device.user.as_deref()), Some("bob"));
-    assert_eq!(ended.durations, crate::event::Durations { ring: 3_000_000, talk: 3_000_000, hold: 0 });
+    assert_eq!(ended.durations, crate::event::Durations { ring: 3_000_000, talk: 4_000_000, hold: 0 });
     assert_eq!(ended.cause.map(|c| c.code), Some(16));
     assert!(ended.missed_by.is_empty());
 }
@@ -292,7 +293,7 @@ fn hold_and_resume_are_told_and_counted() {
     assert_eq!(bench.told(), ["leg.held 2000", "leg.resumed 2000"]);
     bench.hang_up(A, 1);
     bench.hang_up(B, 2);
-    assert_eq!(bench.call(EventType::CallEnded).durations, crate::event::Durations { ring: 3_000_000, talk: 4_000_000, hold: 1_000_000 });
+    assert_eq!(bench.call(EventType::CallEnded).durations, crate::event::Durations { ring: 3_000_000, talk: 5_000_000, hold: 1_000_000 });
 }
 
 #[test]
@@ -319,7 +320,7 @@ fn a_shared_line_is_one_call_and_is_not_missed_where_it_was_not_answered() {
     bench.states(A, 1, &[CallState::CONNECTED]);
     bench.told.clear();
     bench.states(B, 2, &[CallState::REMOTEINUSE, CallState::IDLE]);
-    assert_eq!(bench.told(), ["leg.remote_in_use 2000", "leg.disconnected 2000"]);
+    assert_eq!(bench.told(), ["leg.remote_in_use 2000", "pop.withdrawn", "leg.disconnected 2000"]);
     bench.hang_up(A, 1);
     bench.hang_up(C, 3);
     let ended = bench.call(EventType::CallEnded);
@@ -526,7 +527,7 @@ fn a_handle_given_to_another_line_stays_with_that_when_the_one_before_closes() {
     bench.notice(&Notice::Line { line: &before, change: LineChange::Closed });
     bench.told();
     bench.new_call(A, 1, 500, CallState::CONNECTED, CallOrigin::INBOUNDINTERNAL, ("1000", "2000"));
-    assert_eq!(bench.told(), ["call.started", "leg.connected 2000", "call.answered"]);
+    assert_eq!(bench.told(), ["call.started", "leg.connected 2000", "call.answered", "pop.offered"]);
 }
 
 #[test]

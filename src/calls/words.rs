@@ -1,7 +1,7 @@
 //! The cluster's numbers in the words of our events.
 
-use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause};
-use crate::event::{Cause, Direction, LegState};
+use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiCallType};
+use crate::event::{Cause, Direction, LegState, Purpose};
 
 /// The state of a leg after the cluster named this one; `None` for a state that leaves the leg as it is.
 pub fn leg_state(state: CallState, remote_in_use: bool) -> Option<LegState> {
@@ -40,6 +40,85 @@ pub fn direction(origin: CallOrigin) -> Option<Direction> {
         | CallOrigin::INBOUNDINTERNALBLINDTRANSFER
         | CallOrigin::INBOUNDINTERNALENTERPRISEBLINDTRANSFER => Some(Direction::Inbound),
         _ => None,
+    }
+}
+
+/// Whether a leg with this reason is inbound whatever its origin says: who picks a call up, or takes it back, looks like the caller.
+pub fn settles_inbound(reason: CallReason) -> bool {
+    matches!(reason, CallReason::CALLPICKUP | CallReason::UNPARK | CallReason::DPARK_UNPARK)
+}
+
+/// Whether a party is parked.
+pub fn is_park(reason: CallReason) -> bool {
+    matches!(reason, CallReason::PARK | CallReason::DPARK_CALLPARK)
+}
+
+/// Whether a leg was made to ask somebody before a transfer or conference.
+pub fn is_consult(origin: CallOrigin) -> bool {
+    matches!(origin, CallOrigin::OUTBOUNDTRANSFER | CallOrigin::OUTBOUNDCONFERENCE)
+}
+
+/// Whether a parked party is taken back.
+pub fn is_unpark(reason: CallReason) -> bool {
+    matches!(reason, CallReason::UNPARK | CallReason::DPARK_UNPARK)
+}
+
+/// Whether a party was handed over after its new party was asked.
+pub fn is_transfer(reason: CallReason) -> bool {
+    matches!(reason, CallReason::TRANSFERREDCALL | CallReason::CONSULTTRANSFER)
+}
+
+/// Whether calls were joined to a conference.
+pub fn is_conference(reason: CallReason) -> bool {
+    matches!(reason, CallReason::CONFERENCE | CallReason::CLICK_TO_CONFERENCE | CallReason::MEETMECONFERENCE | CallReason::BARGE)
+}
+
+/// Whether a leg with this reason came to be because the call was sent on.
+pub fn is_diversion(reason: CallReason) -> bool {
+    matches!(
+        reason,
+        CallReason::FORWARDNOANWSER
+            | CallReason::FORWARDBUSY
+            | CallReason::FORWARDALL
+            | CallReason::FORWARD
+            | CallReason::REDIRECT
+            | CallReason::IMMEDIATEDIVERT
+            | CallReason::CALLPICKUP
+            | CallReason::CCM_REDIRECTION
+            | CallReason::PARKREMINDER
+            | CallReason::DPARK_REVERSION
+            | CallReason::FORWARD_NO_RETRIEVE
+            | CallReason::DEQUEUE
+            | CallReason::DEQUEUE_TIMER_EXPIRED
+            | CallReason::DEQUEUE_AGENTS_BUSY
+            | CallReason::DEQUEUE_AGENTS_UNAVAILABLE
+            | CallReason::MOBILITY_FOLLOWME
+    )
+}
+
+/// Whether a leg that ends so was taken out of its call by a feature: the conversation goes on without it.
+pub fn is_split(reason: CallReason, cause: CallStateCause) -> bool {
+    cause == CallStateCause::CALLSPLIT
+        || is_transfer(reason)
+        || is_park(reason)
+        || is_diversion(reason)
+        || matches!(reason, CallReason::BLINDTRANSFER | CallReason::REFER | CallReason::REPLACE)
+}
+
+/// What a call is for that begins with a leg of this reason and type.
+///
+/// That a call is monitored or recorded is its type too, and then it is a conversation like any other: only the reason of the
+/// supervisor's or recorder's own leg says that it is none.
+pub fn purpose(reason: CallReason, kind: CtiCallType) -> Purpose {
+    const INTERCOM: i32 = CtiCallType::INTERCOM_ORIGINATOR.0 | CtiCallType::INTERCOM_TARGET.0;
+    const KEYS: i32 = CtiCallType::CFWD_ALL_SET.0 | CtiCallType::CFWD_ALL_CLEAR.0;
+    match reason {
+        CallReason::CALL_MONITORING => Purpose::Monitoring,
+        CallReason::RECORDING => Purpose::Recording,
+        CallReason::SEND_MEDIA_TO_BIB => Purpose::AgentGreeting,
+        _ if kind.0 & INTERCOM != 0 => Purpose::Intercom,
+        _ if kind.0 & KEYS != 0 => Purpose::Feature,
+        _ => Purpose::Conversation,
     }
 }
 

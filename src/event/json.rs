@@ -14,7 +14,10 @@ use std::sync::Arc;
 use uuid::Uuid;
 use uuid::fmt::Hyphenated;
 
-use super::{Body, CallBody, Cause, DeviceBody, Durations, Event, HandlePair, LegBody, Line, LineBody, SessionBody};
+use super::call::{push_conference, push_diversion, push_park, push_transfer};
+use super::{
+    Body, CallBody, Cause, Detail, DeviceBody, Durations, Event, HandlePair, LegBody, LegSummary, Line, LineBody, PopBody, SessionBody,
+};
 use crate::time::Timestamp;
 
 /// Turns events into JSON.
@@ -59,6 +62,7 @@ impl Encoder {
         match &event.body {
             Body::Leg(leg) => push_leg(out, leg),
             Body::Call(call) => self.push_call(out, call),
+            Body::Pop(pop) => push_pop(out, pop),
             Body::Device(device) => push_device(out, device),
             Body::Line(line) => push_line(out, line),
             Body::Session(session) => push_session(out, session),
@@ -82,18 +86,13 @@ impl Encoder {
         push_ids(out, call.call_id, call.global_call);
         out.push(b',');
         out.extend_from_slice(call.parties.json().as_bytes());
+        out.push(b',');
+        out.extend_from_slice(call.first.json().as_bytes());
+        push_name(out, "purpose");
+        push_word(out, Some(call.purpose.as_str()));
         push_lines(out, b",\"lines\":[", &call.lines);
-        for (name, time) in [(&b",\"started\":"[..], Some(call.started)), (b",\"answered\":", call.answered), (b",\"ended\":", call.ended)]
-        {
-            out.extend_from_slice(name);
-            match time {
-                Some(time) => {
-                    out.push(b'"');
-                    self.push_time(out, time);
-                    out.push(b'"');
-                }
-                None => out.extend_from_slice(b"null"),
-            }
+        for (name, time) in [("started", Some(call.started)), ("answered", call.answered), ("ended", call.ended)] {
+            self.push_time_member(out, name, time);
         }
         out.extend_from_slice(b",\"answered_by\":");
         match &call.answered_by {
@@ -104,12 +103,83 @@ impl Encoder {
         push_bool(out, !call.missed_by.is_empty());
         push_lines(out, b",\"missed_by\":[", &call.missed_by);
         push_cause(out, call.cause);
-        let Durations { ring, talk, hold } = call.durations;
-        for (name, micros) in [(&b",\"ring_ms\":"[..], ring), (b",\"talk_ms\":", talk), (b",\"hold_ms\":", hold)] {
-            out.extend_from_slice(name);
-            push_number(out, micros / 1000, 0);
-        }
+        push_durations(out, call.durations);
+        self.push_moves(out, b",\"diversions\":[", &call.diversions, |d| d.at, push_diversion);
+        self.push_moves(out, b",\"transfers\":[", &call.transfers, |t| t.at, push_transfer);
         push_flags(out, call.recovered, call.unobserved);
+        self.push_detail(out, &call.detail);
+    }
+
+    fn push_detail(&mut self, out: &mut Vec<u8>, detail: &Detail) {
+        let mut object = |name: &str, push: &dyn Fn(&mut Vec<u8>)| {
+            push_name(out, name);
+            out.push(b'{');
+            push(out);
+            out.push(b'}');
+        };
+        match detail {
+            Detail::None => {}
+            Detail::Transfer(transfer) => object("transfer", &|out| push_transfer(out, transfer)),
+            Detail::Conference(conference) => object("conference", &|out| push_conference(out, conference)),
+            Detail::Diversion(diversion) => object("diversion", &|out| push_diversion(out, diversion)),
+            Detail::Park(park) => object("park", &|out| push_park(out, park)),
+            Detail::Merged(into) => {
+                push_name(out, "merged_into");
+                push_uuid_string(out, *into);
+            }
+            Detail::Ended { outcome, legs } => {
+                push_member(out, "outcome", Some(outcome.as_str()));
+                out.extend_from_slice(b",\"legs\":[");
+                push_list(out, legs, |out, leg| self.push_leg_summary(out, leg));
+                out.push(b']');
+            }
+        }
+    }
+
+    fn push_leg_summary(&mut self, out: &mut Vec<u8>, leg: &LegSummary) {
+        out.extend_from_slice(b"{\"leg_id\":\"");
+        push_pair(out, leg.leg);
+        out.extend_from_slice(b"\",");
+        out.extend_from_slice(leg.line.json().as_bytes());
+        push_member(out, "direction", Some(leg.direction.as_str()));
+        self.push_time_member(out, "started", Some(leg.started));
+        self.push_time_member(out, "ended", Some(leg.ended));
+        push_durations(out, leg.durations);
+        push_name(out, "answered");
+        push_bool(out, leg.answered);
+        push_cause(out, leg.cause);
+        out.push(b'}');
+    }
+
+    /// A list of what happened to a call, each with its time.
+    fn push_moves<T>(
+        &mut self,
+        out: &mut Vec<u8>,
+        name: &[u8],
+        moves: &[T],
+        at: impl Fn(&T) -> Timestamp,
+        push: impl Fn(&mut Vec<u8>, &T),
+    ) {
+        out.extend_from_slice(name);
+        push_list(out, moves, |out, one| {
+            out.push(b'{');
+            push(out, one);
+            self.push_time_member(out, "at", Some(at(one)));
+            out.push(b'}');
+        });
+        out.push(b']');
+    }
+
+    fn push_time_member(&mut self, out: &mut Vec<u8>, name: &str, time: Option<Timestamp>) {
+        push_name(out, name);
+        match time {
+            Some(time) => {
+                out.push(b'"');
+                self.push_time(out, time);
+                out.push(b'"');
+            }
+            None => out.extend_from_slice(b"null"),
+        }
     }
 }
 
@@ -117,6 +187,7 @@ fn call_id(body: &Body) -> Option<Uuid> {
     match body {
         Body::Leg(leg) => Some(leg.call_id),
         Body::Call(call) => Some(call.call_id),
+        Body::Pop(pop) => Some(pop.call_id),
         Body::Device(_) | Body::Line(_) | Body::Session(_) => None,
     }
 }
@@ -124,6 +195,7 @@ fn call_id(body: &Body) -> Option<Uuid> {
 fn push_subject(out: &mut Vec<u8>, body: &Body) {
     match body {
         Body::Leg(leg) => push_string(out, &leg.line.subject),
+        Body::Pop(pop) => push_string(out, &pop.line.subject),
         Body::Line(line) => push_string(out, &line.line.subject),
         Body::Device(device) => push_string(out, &device.device.name),
         Body::Call(call) => {
@@ -162,6 +234,27 @@ fn push_leg(out: &mut Vec<u8>, leg: &LegBody) {
     push_flags(out, leg.recovered, leg.unobserved);
 }
 
+fn push_pop(out: &mut Vec<u8>, pop: &PopBody) {
+    out.extend_from_slice(b"\"pop_id\":\"");
+    push_uuid(out, pop.id.call);
+    out.push(b'/');
+    push_escaped(out, &pop.id.whose);
+    out.extend_from_slice(b"\",\"call_id\":");
+    push_uuid_string(out, pop.call_id);
+    if let Some(id) = pop.previous_call_id {
+        push_name(out, "previous_call_id");
+        push_uuid_string(out, id);
+    }
+    out.extend_from_slice(b",\"leg_id\":\"");
+    push_pair(out, pop.leg);
+    out.extend_from_slice(b"\",");
+    out.extend_from_slice(pop.line.json().as_bytes());
+    push_member(out, "reason", pop.reason.map(super::Withdrawal::as_str));
+    out.push(b',');
+    out.extend_from_slice(pop.parties.json().as_bytes());
+    push_flags(out, pop.recovered, false);
+}
+
 fn push_device(out: &mut Vec<u8>, body: &DeviceBody) {
     out.extend_from_slice(body.device.json().as_bytes());
     push_refusal(out, body.reason, body.result, body.cure.as_deref());
@@ -175,6 +268,7 @@ fn push_device(out: &mut Vec<u8>, body: &DeviceBody) {
 fn push_line(out: &mut Vec<u8>, body: &LineBody) {
     out.extend_from_slice(body.line.json().as_bytes());
     push_refusal(out, body.reason, body.result, body.cure.as_deref());
+    push_member(out, "forward_all", body.forward_all.as_deref());
 }
 
 fn push_session(out: &mut Vec<u8>, body: &SessionBody) {
@@ -224,6 +318,13 @@ fn push_cause(out: &mut Vec<u8>, cause: Option<Cause>) {
     out.push(b'}');
 }
 
+fn push_durations(out: &mut Vec<u8>, Durations { ring, talk, hold }: Durations) {
+    for (name, micros) in [(&b",\"ring_ms\":"[..], ring), (b",\"talk_ms\":", talk), (b",\"hold_ms\":", hold)] {
+        out.extend_from_slice(name);
+        push_number(out, micros / 1000, 0);
+    }
+}
+
 fn push_flags(out: &mut Vec<u8>, recovered: bool, unobserved: bool) {
     out.extend_from_slice(b",\"recovered\":");
     push_bool(out, recovered);
@@ -238,7 +339,7 @@ fn push_lines(out: &mut Vec<u8>, name: &[u8], lines: &[Arc<Line>]) {
     out.push(b']');
 }
 
-fn push_list<T>(out: &mut Vec<u8>, items: &[T], one: impl Fn(&mut Vec<u8>, &T)) {
+pub(super) fn push_list<T>(out: &mut Vec<u8>, items: &[T], mut one: impl FnMut(&mut Vec<u8>, &T)) {
     for (i, item) in items.iter().enumerate() {
         if i > 0 {
             out.push(b',');
@@ -253,7 +354,7 @@ fn push_braced(out: &mut Vec<u8>, members: &str) {
     out.push(b'}');
 }
 
-fn push_name(out: &mut Vec<u8>, name: &str) {
+pub(super) fn push_name(out: &mut Vec<u8>, name: &str) {
     out.extend_from_slice(b",\"");
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b"\":");
@@ -267,7 +368,7 @@ fn push_member(out: &mut Vec<u8>, name: &str, value: Option<&str>) {
     }
 }
 
-fn push_word(out: &mut Vec<u8>, word: Option<&str>) {
+pub(super) fn push_word(out: &mut Vec<u8>, word: Option<&str>) {
     match word {
         Some(word) => push_string(out, word),
         None => out.extend_from_slice(b"null"),
@@ -276,6 +377,12 @@ fn push_word(out: &mut Vec<u8>, word: Option<&str>) {
 
 fn push_bool(out: &mut Vec<u8>, value: bool) {
     out.extend_from_slice(if value { b"true" } else { b"false" });
+}
+
+pub(super) fn push_uuid_string(out: &mut Vec<u8>, id: Uuid) {
+    out.push(b'"');
+    push_uuid(out, id);
+    out.push(b'"');
 }
 
 fn push_uuid(out: &mut Vec<u8>, id: Uuid) {

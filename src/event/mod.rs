@@ -2,19 +2,25 @@
 //!
 //! An event knows nothing of CTI, of its place in the journal or of who will read it. [`Encoder`] gives it its CloudEvents form.
 
+mod call;
 mod endpoint;
 mod filter;
 mod json;
 mod party;
+mod pop;
 
 use std::sync::Arc;
 
 use uuid::Uuid;
 
+pub use call::{
+    CallBody, Conference, Detail, Diversion, Durations, FirstParties, LegSummary, Outcome, Park, Purpose, Transfer, TransferKind,
+};
 pub use endpoint::{Device, Line};
 pub use filter::Filter;
 pub use json::{Encoder, push_escaped};
 pub use party::{Parties, Party, Presentation};
+pub use pop::{PopBody, PopId, Withdrawal};
 
 use crate::time::Timestamp;
 
@@ -47,8 +53,6 @@ macro_rules! event_types {
     };
 }
 
-// The call's further stories (transferred, conferenced, diverted, parked, retrieved, merged) and the life of a screen-pop
-// (pop.offered, pop.moved, pop.withdrawn) take their place in this list when the call model tells them.
 event_types! {
     /// A line went off-hook or an application began a call.
     LegInitiated "leg.initiated" "leg";
@@ -76,10 +80,28 @@ event_types! {
     CallStarted "call.started" "call";
     /// Somebody answered.
     CallAnswered "call.answered" "call";
-    /// An incoming call ended without an answer.
+    /// It rang and nobody answered: the call ended, or went on to another number.
     CallMissed "call.missed" "call";
+    /// A party was handed over to another.
+    CallTransferred "call.transferred" "call";
+    /// It is a conference, or who is in it changed.
+    CallConferenced "call.conferenced" "call";
+    /// It was sent on before anybody answered: forwarded, redirected, picked up.
+    CallDiverted "call.diverted" "call";
+    /// A party waits at a park number.
+    CallParked "call.parked" "call";
+    /// A parked party was taken back.
+    CallRetrieved "call.retrieved" "call";
+    /// The call became part of another: the last event of its `call_id`.
+    CallMerged "call.merged" "call";
     /// The last leg of a call is gone: the summary.
     CallEnded "call.ended" "call";
+    /// A user's screen has to show a call.
+    PopOffered "pop.offered" "pop";
+    /// What it shows is another call, party or device now.
+    PopMoved "pop.moved" "pop";
+    /// It has to go: the call is no longer that user's.
+    PopWithdrawn "pop.withdrawn" "pop";
     /// The device registered with the cluster.
     DeviceRegistered "device.registered" "device";
     /// The device is no longer registered.
@@ -102,6 +124,8 @@ event_types! {
     LineOutOfService "line.out_of_service" "line";
     /// CUCM refuses to have the line observed; `cure` says what to do.
     LineRestricted "line.restricted" "line";
+    /// Where the line forwards all its calls to changed.
+    LineForwardChanged "line.forward_changed" "line";
     /// A CTI session was opened.
     SessionConnected "session.connected" "session";
     /// A CTI session ended: until it is back, events are missing.
@@ -134,6 +158,8 @@ pub enum Body {
     Leg(LegBody),
     /// The whole conversation.
     Call(Box<CallBody>),
+    /// A user's screen-pop.
+    Pop(Box<PopBody>),
     /// A device.
     Device(DeviceBody),
     /// A line.
@@ -240,48 +266,6 @@ pub struct LegBody {
     pub unobserved: bool,
 }
 
-/// The data of `call.*`. What is not known yet is absent.
-#[derive(Clone, Debug)]
-pub struct CallBody {
-    /// The conversation.
-    pub call_id: Uuid,
-    /// The cluster's id of the call at this moment.
-    pub global_call: HandlePair,
-    /// From the first leg that was seen.
-    pub parties: Arc<Parties>,
-    /// Every line that takes or took part.
-    pub lines: Vec<Arc<Line>>,
-    /// When the first leg was seen.
-    pub started: Timestamp,
-    /// When it was answered.
-    pub answered: Option<Timestamp>,
-    /// Who answered: an observed line, or none when the far end is outside.
-    pub answered_by: Option<Arc<Line>>,
-    /// When its last leg was gone.
-    pub ended: Option<Timestamp>,
-    /// Lines that rang and did not answer, when nobody answered.
-    pub missed_by: Vec<Arc<Line>>,
-    /// Why the last leg ended.
-    pub cause: Option<Cause>,
-    /// Ring, talk and hold time of the call, in microseconds.
-    pub durations: Durations,
-    /// It was found standing when observation began: times before that are not known.
-    pub recovered: bool,
-    /// How it ended was not observed.
-    pub unobserved: bool,
-}
-
-/// How long a leg or call rang, talked and was held, in microseconds.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Durations {
-    /// From the first alerting to the answer or the end.
-    pub ring: u64,
-    /// Connected, holding not counted.
-    pub talk: u64,
-    /// On hold.
-    pub hold: u64,
-}
-
 /// The data of `device.*`.
 #[derive(Clone, Debug)]
 pub struct DeviceBody {
@@ -312,6 +296,8 @@ pub struct LineBody {
     pub result: Option<i32>,
     /// What to do about a refusal.
     pub cure: Option<String>,
+    /// Where all calls are forwarded to, of `line.forward_changed`: empty for nowhere.
+    pub forward_all: Option<String>,
 }
 
 /// The data of `session.*`.
@@ -339,6 +325,7 @@ impl Event {
         match &self.body {
             Body::Leg(leg) => std::slice::from_ref(&leg.line),
             Body::Call(call) => &call.lines,
+            Body::Pop(pop) => std::slice::from_ref(&pop.line),
             Body::Line(line) => std::slice::from_ref(&line.line),
             Body::Device(_) | Body::Session(_) => &[],
         }

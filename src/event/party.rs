@@ -79,6 +79,12 @@ impl Parties {
         Self { calling, called, original_called, last_redirecting, remote, json }
     }
 
+    /// The same parties with another one at the far end.
+    pub fn with_remote(&self, remote: Party) -> Self {
+        let Self { calling, called, original_called, last_redirecting, .. } = self.clone();
+        Self::new(calling, called, original_called, last_redirecting, remote)
+    }
+
     /// Who called.
     pub fn calling(&self) -> &Party {
         &self.calling
@@ -110,7 +116,8 @@ impl Parties {
     }
 }
 
-fn push_party(json: &mut Vec<u8>, party: &Party) {
+/// A party, or `null` when nothing is known of it.
+pub(super) fn push_party(json: &mut Vec<u8>, party: &Party) {
     if party.is_unknown() {
         json.extend_from_slice(b"null");
         return;

@@ -14,7 +14,7 @@ fn event(kind: EventType, body: Body) -> Event {
 
 fn line_event(name: &str, dn: &str, user: &str) -> Event {
     let line = Arc::new(Line::new(device(name, user), dn, "Internal-PT"));
-    event(EventType::LineInService, Body::Line(crate::event::LineBody { line, reason: None, result: None, cure: None }))
+    event(EventType::LineInService, Body::Line(crate::event::LineBody { line, reason: None, result: None, cure: None, forward_all: None }))
 }
 
 fn drained(mailbox: &Mailbox<u32>) -> Vec<u32> {

@@ -132,8 +132,8 @@ impl Directory {
                     self.update(table, event, sequence, &device, |_, state| state.in_service = false);
                 }
             }
-            // A call is told by its legs.
-            Body::Call(_) | Body::Session(_) => {}
+            // A call and its pops are told by its legs.
+            Body::Call(_) | Body::Pop(_) | Body::Session(_) => {}
         }
     }
 

@@ -69,3 +69,14 @@ fn hurried(flow: &Flow) -> Flow {
     }
     hurried
 }
+
+/// A story without its times: what is left when nothing but their order is known.
+pub fn without_times(story: &str) -> String {
+    let is_time = |word: &str| word.trim_end_matches('|').parse::<f64>().is_ok() && word.contains('.');
+    let line = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        words.retain(|word| !is_time(word) && !matches!(*word, "ring" | "talk" | "hold"));
+        words.join(" ")
+    };
+    story.lines().map(|text| line(text) + "\n").collect()
+}

@@ -9,15 +9,19 @@ use super::story::micros;
 /// What the events of one call said so far.
 #[derive(Default)]
 struct Call {
-    /// How it ended: `ended` or `merged`.
-    over: Option<String>,
-    /// When a leg of it was connected last.
+    over: bool,
+    /// The call that it was merged into.
+    merged_into: Option<String>,
+    /// Who called whom, as far as it was told.
+    first: [Json; 2],
+    /// Whether a leg of it was ever connected, or in use at another device of its line.
     connected: bool,
     parked: bool,
 }
 
 /// What the events of one leg said so far.
 struct Leg {
+    call: String,
     direction: Json,
     /// Whether the parties of the leg changed since its first event.
     settled: bool,
@@ -66,10 +70,12 @@ impl Check {
             self.fault("a call begins once, and with its first event", data);
         }
         let call = self.calls.entry(id).or_default();
-        let was_over = call.over.is_some();
-        if matches!(kind, "ended" | "merged") {
-            call.over = Some(kind.into());
-        }
+        let was_over = call.over;
+        call.over |= matches!(kind, "ended" | "merged");
+        call.merged_into = data["merged_into"].as_str().map(str::to_owned);
+        let first = ["first_calling", "first_called"].map(|which| data[which].clone());
+        let changed = call.first.iter().zip(&first).any(|(before, now)| !before.is_null() && before != now);
+        call.first = first;
         call.parked |= kind == "parked";
         let (connected, parked) = (call.connected, call.parked);
         if was_over {
@@ -87,8 +93,8 @@ impl Check {
         if kind == "ended" {
             self.summary(data, parked);
         }
-        if data["first_calling"].is_null() && data["first_called"].is_null() && !data["calling"].is_null() {
-            self.fault("who called first is forgotten", data);
+        if changed {
+            self.fault("who called whom at the beginning is told in another way than before", data);
         }
     }
 
@@ -137,8 +143,8 @@ impl Check {
         let call = data["call_id"].as_str().unwrap();
         match self.calls.get_mut(call) {
             None => self.fault("a leg of a call that never began", data),
-            Some(call) if call.over.is_some() => self.fault("a leg of a call that is over", data),
-            Some(call) => call.connected |= matches!(kind, "connected" | "resumed"),
+            Some(call) if call.over => self.fault("a leg of a call that is over", data),
+            Some(call) => call.connected |= matches!(kind, "connected" | "resumed" | "remote_in_use"),
         }
         if data["remote"]["number"].is_string() && data["remote"]["number"] == data["line"]["dn"] {
             self.fault("the remote party is the own line", data);
@@ -148,10 +154,12 @@ impl Check {
             self.fault("only the first event of a leg has no state before it", data);
         }
         if first {
-            let leg = Leg { direction: data["direction"].clone(), settled: false, connected: false, over: false };
+            let (call, direction) = (call.to_owned(), data["direction"].clone());
+            let leg = Leg { call, direction, settled: false, connected: false, over: false };
             self.legs.insert(key.clone(), leg);
         }
         let leg = self.legs.get_mut(&key).unwrap();
+        let former = std::mem::replace(&mut leg.call, call.to_owned());
         let turned = leg.direction != data["direction"];
         let settled = leg.settled;
         leg.direction = data["direction"].clone();
@@ -161,6 +169,18 @@ impl Check {
         if turned && (settled || data["direction"] != "inbound") {
             self.fault("the direction of a leg changed", data);
         }
+        if !self.is_merged_into(&former, call) {
+            self.fault("a leg changed its call without a merge", data);
+        }
+    }
+
+    fn is_merged_into(&self, loser: &str, survivor: &str) -> bool {
+        let mut at = loser;
+        while at != survivor {
+            let Some(next) = self.calls.get(at).and_then(|call| call.merged_into.as_deref()) else { return false };
+            at = next;
+        }
+        true
     }
 
     fn pop(&mut self, kind: &str, data: &Json) {
@@ -178,13 +198,13 @@ impl Check {
             }
             self.pops.insert(id, (user, call.clone()));
         }
-        if self.calls.get(&call).is_none_or(|call| call.over.is_some()) && kind != "withdrawn" {
+        if self.calls.get(&call).is_none_or(|call| call.over) && kind != "withdrawn" {
             self.fault("a pop of a call that is not", data);
         }
     }
 
     fn end(&mut self) {
-        let standing: Vec<String> = self.calls.iter().filter(|(_, call)| call.over.is_none()).map(|(id, _)| id.clone()).collect();
+        let standing: Vec<String> = self.calls.iter().filter(|(_, call)| !call.over).map(|(id, _)| id.clone()).collect();
         self.faults.extend(standing.into_iter().map(|id| format!("call {id} never ends")));
         let standing: Vec<String> = self.legs.iter().filter(|(_, leg)| !leg.over).map(|(key, _)| key.clone()).collect();
         self.faults.extend(standing.into_iter().map(|key| format!("leg {key} never ends")));

@@ -144,6 +144,24 @@ impl Call {
         self.count(at, Doing::of(state), Doing::Nothing);
     }
 
+    /// A leg in this state is out of sight: what it does is not known.
+    pub fn hide(&mut self, at: Timestamp, state: LegState) {
+        self.count(at, Doing::of(state), Doing::Nothing);
+    }
+
+    /// A leg in this state is in sight again; it was in it for so long, in microseconds, meanwhile.
+    pub fn show(&mut self, at: Timestamp, state: LegState, meanwhile: u64) {
+        if self.doing == [0; 3] {
+            self.clock.add(Doing::of(state), meanwhile);
+        }
+        self.count(at, Doing::Nothing, Doing::of(state));
+    }
+
+    /// Whether the caller's leg was in sight and is over.
+    pub fn caller_left(&self) -> bool {
+        self.past.iter().any(|leg| leg.direction == Direction::Outbound)
+    }
+
     /// A leg is known by another key than before.
     pub fn rename(&mut self, from: LegKey, to: LegKey) {
         self.legs.iter_mut().filter(|(k, _)| *k == from).for_each(|(k, _)| *k = to);

@@ -35,6 +35,8 @@ pub struct Clock {
     counted: Durations,
     doing: Doing,
     since: Timestamp,
+    /// What it did when it went out of sight.
+    hidden: Option<Doing>,
 }
 
 impl Clock {
@@ -45,17 +47,36 @@ impl Clock {
         self.since = at;
     }
 
+    /// It is out of sight from now on: nobody knows what it does.
+    pub fn hide(&mut self, at: Timestamp) {
+        let doing = self.doing;
+        self.turn(at, Doing::Nothing);
+        self.hidden = Some(doing);
+    }
+
+    /// It is in sight again. What it does as before, it did meanwhile: says for how long, in microseconds.
+    pub fn show(&mut self, at: Timestamp, doing: Doing) -> u64 {
+        let meanwhile = if self.hidden.take() == Some(doing) { at.since(self.since).as_micros() as u64 } else { 0 };
+        self.turn(at, doing);
+        self.add(doing, meanwhile);
+        meanwhile
+    }
+
+    /// It did this for so long, in microseconds, out of sight.
+    pub fn add(&mut self, doing: Doing, micros: u64) {
+        match doing {
+            Doing::Nothing => {}
+            Doing::Ringing => self.counted.ring += micros,
+            Doing::Talking => self.counted.talk += micros,
+            Doing::Holding => self.counted.hold += micros,
+        }
+    }
+
     /// What was counted up to `at`.
     pub fn read(&self, at: Timestamp) -> Durations {
-        let mut counted = self.counted;
-        let passed = at.since(self.since).as_micros() as u64;
-        match self.doing {
-            Doing::Nothing => {}
-            Doing::Ringing => counted.ring += passed,
-            Doing::Talking => counted.talk += passed,
-            Doing::Holding => counted.hold += passed,
-        }
-        counted
+        let mut clock = *self;
+        clock.add(self.doing, at.since(self.since).as_micros() as u64);
+        clock.counted
     }
 }
 
@@ -70,6 +91,16 @@ mod tests {
             clock.turn(Timestamp(at), doing);
         }
         assert_eq!(clock.read(Timestamp(30)), Durations { ring: 4, talk: 15, hold: 1 });
+    }
+
+    #[test]
+    fn what_is_the_same_after_a_break_was_so_in_it() {
+        let mut clock = Clock::default();
+        clock.turn(Timestamp(10), Doing::Talking);
+        clock.hide(Timestamp(20));
+        assert_eq!(clock.read(Timestamp(90)).talk, 10);
+        assert_eq!(clock.show(Timestamp(100), Doing::Talking), 80);
+        assert_eq!(clock.read(Timestamp(101)).talk, 91);
     }
 
     #[test]

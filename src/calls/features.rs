@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cti::{LineHandle, SessionId};
 use crate::ctiqbe::messages::LineParkStatusEvent;
 use crate::ctiqbe::names::{CallReason, ParkStatus};
-use crate::event::{Detail, Diversion, EventType, HandlePair, Park, Party, Transfer, TransferKind};
+use crate::event::{Detail, Direction, Diversion, EventType, HandlePair, Park, Party, Transfer, TransferKind};
 
 use super::call::{Call, CallKey, Parked, REMEMBERED};
 use super::leg::LegKey;
@@ -76,6 +76,9 @@ impl CallModel {
     fn tell_transfer_of(&mut self, key: LegKey, kind: TransferKind, out: &mut Output<'_>) {
         let Some(leg) = self.legs.get(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
+        if leg.recovered && kind == TransferKind::Blind {
+            return;
+        }
         let by = match leg.parties.last_redirecting() {
             unknown if unknown.is_unknown() => call.blind.clone().unwrap_or_default(),
             by => by.clone(),
@@ -87,8 +90,8 @@ impl CallModel {
 
     fn tell_diversion_of(&mut self, key: LegKey, reason: CallReason, out: &mut Output<'_>) {
         let Some(leg) = self.legs.get(&key) else { return };
-        // A leg that the feature merely leaves behind tells its own number.
-        if leg.parties.last_redirecting().is_unknown() || leg.ends.called == End::Pseudo {
+        // A leg that was found standing tells of what is past.
+        if leg.recovered || leg.parties.last_redirecting().is_unknown() || leg.ends.called == End::Pseudo {
             return;
         }
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
@@ -98,7 +101,10 @@ impl CallModel {
             self.parked.remove(&(Arc::clone(&call.source), parked.number));
         }
         call.learn(leg);
-        let (from, to) = (leg.parties.last_redirecting().clone(), leg.parties.called().clone());
+        // Who picks a call up is not the one who is called: that may still be whose phone rang, or the group.
+        let picks_up = reason == CallReason::CALLPICKUP && leg.direction == Direction::Inbound;
+        let to = if picks_up { parties::own(&leg.line) } else { leg.parties.called().clone() };
+        let from = leg.parties.last_redirecting().clone();
         tell_diversion(call, Diversion { reason: words::reason(reason), from, to, at: out.at }, out);
     }
 

@@ -78,6 +78,8 @@ pub struct CallModel {
     announced: Announcements,
     /// Calls without a leg, which end at these times unless they get one.
     deadlines: BTreeSet<(Timestamp, CallKey)>,
+    /// Calls whose pops moved to them, until that is told.
+    moved_pops: Vec<(Timestamp, CallKey)>,
     next_call: u64,
 }
 
@@ -112,6 +114,7 @@ impl CallModel {
             parked: HashMap::default(),
             announced: Announcements::default(),
             deadlines: BTreeSet::new(),
+            moved_pops: Vec::new(),
             next_call: 0,
         }
     }
@@ -144,6 +147,9 @@ impl CallModel {
 
     /// Time went on: calls whose legs are gone, and which got none elsewhere, are over.
     pub fn advance(&mut self, at: Timestamp, events: &mut Vec<Event>) {
+        while let Some((moved, call)) = self.moved_pops.pop_if(|(moved, _)| *moved < at) {
+            self.tell_moved_pops(call, &mut Output { at: moved, events });
+        }
         while let Some((due, call)) = self.deadlines.first().copied().filter(|(due, _)| *due <= at) {
             self.deadlines.remove(&(due, call));
             self.end_call_if_due(call, &mut Output { at: due, events });

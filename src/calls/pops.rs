@@ -124,9 +124,23 @@ impl CallModel {
         out.push(EventType::PopWithdrawn, &call.source, body(&pop, call, leg, Some(reason)));
     }
 
-    /// The pops of a call that became part of another. Their move is told when their leg shows it.
+    /// Tells of pops that moved with their call, where no message about their legs did so.
+    pub(super) fn tell_moved_pops(&mut self, call_key: CallKey, out: &mut Output<'_>) {
+        let Some(call) = self.calls.get_mut(&call_key) else { return };
+        let moved: Vec<LegKey> = call.pops.iter().filter(|pop| pop.moved_from.is_some()).map(|pop| pop.leg).collect();
+        for key in moved {
+            if let Some(leg) = self.legs.get(&key) {
+                tell_move(call, leg, key, out);
+            }
+        }
+    }
+
+    /// The pops of a call that became part of another. Their move is told when their leg shows it, or when time goes on.
     pub(super) fn pops_move(&mut self, pops: Vec<Pop>, from: Uuid, to: CallKey, out: &mut Output<'_>) {
         let Some(call) = self.calls.get_mut(&to) else { return };
+        if !pops.is_empty() {
+            self.moved_pops.push((out.at, to));
+        }
         for mut pop in pops {
             pop.moved_from.get_or_insert(from);
             if !call.pops.iter().any(|known| known.id.whose == pop.id.whose) {
@@ -152,7 +166,7 @@ fn tell_move(call: &mut Call, leg: &Leg, key: LegKey, out: &mut Output<'_>) {
 fn withdrawal(call: &Call, leg: &Leg, end: LegEnd) -> Withdrawal {
     let LegEnd { reason, cause, by_hunt_list, unobserved } = end;
     // A hunt group's call names the group as called, not the line that it rings at.
-    let is_hunt_step = by_hunt_list || (cause != CallStateCause::NORMALCALLCLEARING && is_of_a_group(leg));
+    let is_hunt_step = by_hunt_list || (cause != CallStateCause::NORMALCALLCLEARING && is_of_a_group(leg) && !call.caller_left());
     match reason {
         _ if unobserved => Withdrawal::Unobserved,
         CallReason::CALLPICKUP => Withdrawal::PickedUp,

@@ -10,6 +10,7 @@ use crate::ctiqbe::names::DeviceState;
 use crate::event::{LegState, Line};
 use crate::time::Timestamp;
 
+use super::clock::Doing;
 use super::leg::{Leg, LegKey};
 use super::legs::NewLeg;
 use super::parted::Found;
@@ -39,7 +40,7 @@ impl CallModel {
             _ => Vec::new(),
         };
         self.sessions.tell(session, notice, out);
-        self.part(parting);
+        self.part(parting, out.at);
         match notice {
             Notice::Line { line, change: LineChange::Refused { .. } } => {
                 self.give_up(session, &line.device.name, Some((&line.dn, &line.partition)), out);
@@ -72,9 +73,13 @@ impl CallModel {
     }
 
     /// Legs that are no longer observed: they wait to be found again.
-    fn part(&mut self, parting: Vec<LegKey>) {
+    fn part(&mut self, parting: Vec<LegKey>, at: Timestamp) {
         for key in parting {
-            if let Some(leg) = self.legs.remove(&key) {
+            if let Some(mut leg) = self.legs.remove(&key) {
+                leg.clock.hide(at);
+                if let Some(call) = self.calls.get_mut(&leg.call) {
+                    call.hide(at, leg.state);
+                }
                 self.sessions.left(key, &leg.line);
                 self.sessions.keep(key, leg);
             }
@@ -89,8 +94,11 @@ impl CallModel {
         let found = Found { global_call: new.global_call, direction: candidate.direction, parties: &candidate.parties };
         let Some((old_key, mut leg)) = self.sessions.take_parted(new.key, &found) else { return false };
         self.supersede(new.key, out);
+        let meanwhile = leg.clock.show(out.at, Doing::of(candidate.state));
         if let Some(call) = self.calls.get_mut(&leg.call) {
             call.rename(old_key, new.key);
+            // What it does now it is told of next.
+            call.show(out.at, leg.state, meanwhile);
         }
         leg.line = Arc::clone(&candidate.line);
         leg.recovered = true;
@@ -121,6 +129,9 @@ impl CallModel {
 
     fn close_unobserved(&mut self, legs: Vec<(LegKey, Leg)>, out: &mut Output<'_>) {
         for (key, leg) in legs {
+            if let Some(call) = self.calls.get_mut(&leg.call) {
+                call.show(out.at, leg.state, 0);
+            }
             self.legs.insert(key, leg);
             self.lose_leg(key, out);
         }

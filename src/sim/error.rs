@@ -45,7 +45,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A flow file is not one.
-    #[error("{}: {error}; a recorded session, the other kind of file that can be played, begins with `{{`", path.display())]
+    #[error("{}:{}: {}; this is read as a flow file, because a recorded session begins with `{{`", path.display(), error.line, error.fault)]
     Flow {
         /// The file.
         path: PathBuf,

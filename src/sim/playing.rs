@@ -9,7 +9,9 @@ use std::time::Duration;
 use super::cluster::Cluster;
 use super::play::{RecordedEvent, RecordedHandle, Recording};
 use crate::ctiqbe::Message as _;
-use crate::ctiqbe::messages::{DeviceRegisteredEvent, DeviceRegisteredEventWithLineInfo, DeviceUnregisteredEvent, ProviderClosedEvent};
+use crate::ctiqbe::messages::{
+    DeviceRegisteredEvent, DeviceRegisteredEventWithLineInfo, DeviceUnregisteredEvent, ExistingCallCompletedEvent, ProviderClosedEvent,
+};
 use crate::ctiqbe::names::{CallState, DeviceState};
 use crate::ctiqbe::value::Value;
 
@@ -27,6 +29,12 @@ pub fn ends_session(event: &RecordedEvent) -> bool {
     event.spec.id == ProviderClosedEvent::ID
 }
 
+/// The lines of which the recording tells, from this event on, that all calls were told that stand on them.
+pub fn tells_standing_calls(recording: &Recording, from: usize) -> impl Iterator<Item = &RecordedHandle> {
+    let completed = recording.events().iter().skip(from).filter(|event| event.spec.id == ExistingCallCompletedEvent::ID);
+    completed.filter_map(|event| recording.handle(int(event, "lineID")?))
+}
+
 /// The legs that are up by what was played: device, line handle and leg handle, with their states.
 #[derive(Debug, Default)]
 pub struct PlayedLegs(BTreeMap<(String, i32, i32), CallState>);
@@ -34,13 +42,9 @@ pub struct PlayedLegs(BTreeMap<(String, i32, i32), CallState>);
 impl PlayedLegs {
     /// Takes an event, and tells the cluster the state that its device has now.
     pub fn take(&mut self, event: &RecordedEvent, recording: &Recording, cluster: &mut Cluster) {
-        let int = |name: &str| match event.fields.get(name) {
-            Some(Value::Int(number, _)) => Some(*number),
-            _ => None,
-        };
-        let (Some(line), Some(leg), Some(state)) = (int("lineID"), int("callLegID"), int("state").map(CallState)) else { return };
+        let (Some(line), Some(leg), Some(state)) = (int(event, "lineID"), int(event, "callLegID"), int(event, "state")) else { return };
         let Some(RecordedHandle::Line(device, ..)) = recording.handle(line) else { return };
-        match state {
+        match CallState(state) {
             CallState::IDLE | CallState::DISCONNECTED => self.0.remove(&(device.clone(), line, leg)),
             state => self.0.insert((device.clone(), line, leg), state),
         };
@@ -85,6 +89,13 @@ pub fn take_over(event: &RecordedEvent, cluster: &mut Cluster) {
         None => cluster.device(id).login_user.clone(),
     };
     cluster.know(id, registered, login);
+}
+
+fn int(event: &RecordedEvent, field: &str) -> Option<i32> {
+    match event.fields.get(field)? {
+        Value::Int(number, _) => Some(*number),
+        _ => None,
+    }
 }
 
 fn text<'v>(fields: &'v Value, path: &[&str]) -> Option<&'v str> {

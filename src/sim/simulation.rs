@@ -213,6 +213,10 @@ impl Simulation {
         self.next_session += 1;
         let mut session = Session::new(self.now);
         session.set_heartbeats(self.heartbeats);
+        if let Some(play) = self.interrupted.last() {
+            let lines = playing::tells_standing_calls(&self.recording, play.next);
+            lines.filter_map(|handle| appearance(handle, &self.cluster)).for_each(|line| session.leave_to_play(line));
+        }
         self.clients.insert(id, Client { manager, session, play: None });
         id
     }
@@ -369,11 +373,16 @@ impl Simulation {
 
 /// A client's own handle for what was recorded under another.
 fn own_handle(handle: &RecordedHandle, session: &Session, cluster: &Cluster) -> Option<i32> {
-    let appearance = |device: &str, dn: &str, partition: &str| -> Option<AppearanceId> {
-        cluster.find_appearance(cluster.find_device(device)?, dn, partition)
-    };
     match handle {
         RecordedHandle::Device(name) => session.device_handle(cluster.find_device(name)?),
-        RecordedHandle::Line(device, dn, partition) => session.line_handle(appearance(device, dn, partition)?),
+        RecordedHandle::Line(..) => session.line_handle(appearance(handle, cluster)?),
+    }
+}
+
+/// The line that a recorded handle stands for.
+fn appearance(handle: &RecordedHandle, cluster: &Cluster) -> Option<AppearanceId> {
+    match handle {
+        RecordedHandle::Device(_) => None,
+        RecordedHandle::Line(device, dn, partition) => cluster.find_appearance(cluster.find_device(device)?, dn, partition),
     }
 }

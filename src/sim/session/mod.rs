@@ -106,6 +106,8 @@ pub struct Session {
     /// In the order of the handles, so that everything done to all of them has an order.
     handles: BTreeMap<i32, Opened>,
     next_handle: i32,
+    /// Lines of which somebody else tells the calls that stand.
+    told_by_play: HashSet<AppearanceId, FixedState>,
     heard: Duration,
     next_heartbeat: Duration,
     heartbeats: bool,
@@ -126,6 +128,7 @@ impl Session {
             lines: HashMap::default(),
             handles: BTreeMap::new(),
             next_handle: FIRST_HANDLE,
+            told_by_play: HashSet::default(),
             heard: now,
             next_heartbeat: now,
             heartbeats: true,
@@ -183,6 +186,11 @@ impl Session {
     /// Stops or resumes the heartbeats that it sends.
     pub fn set_heartbeats(&mut self, on: bool) {
         self.heartbeats = on;
+    }
+
+    /// What stands on a line, and that this is all, will be told by what is played.
+    pub fn leave_to_play(&mut self, line: AppearanceId) {
+        self.told_by_play.insert(line);
     }
 
     /// Says bytes as they are: recorded messages, or garbage.

@@ -130,7 +130,7 @@ impl Check {
         if data["missed_by"].as_array().is_some_and(|missed| missed.contains(&data["answered_by"])) {
             self.fault("a line answered and missed a call", data);
         }
-        if (outcome == "answered") != !data["answered"].is_null() && data["recovered"] != true {
+        if (outcome == "answered") == data["answered"].is_null() && data["recovered"] != true {
             self.fault("the outcome does not say whether it was answered", data);
         }
         if missed && data["purpose"] != "conversation" {

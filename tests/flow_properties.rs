@@ -101,6 +101,40 @@ fn every_flow_keeps_to_the_rules() {
     report(&failures);
 }
 
+/// The rules are worth something: events of a transfer that are missing, doubled or changed break them.
+#[test]
+fn broken_events_break_the_rules() {
+    let flows = playable();
+    let Some((_, flow)) = flows.iter().find(|(id, _)| id == "consult_transfer") else { return };
+    let flows = std::slice::from_ref(flow);
+    let events = told(flows, 1, &steps(flows, &[Duration::ZERO]));
+    let of_kind = |kind: &str| (0..events.len()).filter(|at| events[*at]["type"] == format!("callcast.{kind}")).collect::<Vec<_>>();
+    for kind in ["call.started", "call.ended", "call.merged", "leg.disconnected", "leg.offered", "pop.offered"] {
+        for at in of_kind(kind) {
+            let (mut without, mut twice) = (events.clone(), events.clone());
+            without.remove(at);
+            twice.insert(at, events[at].clone());
+            // Nothing more need follow on a pop.
+            assert!(kind == "pop.offered" || !faults(&without).is_empty(), "without {kind}");
+            assert!(!faults(&twice).is_empty(), "{kind} twice");
+        }
+    }
+    let changes: [(&str, fn(&mut Json)); 5] = [
+        ("leg.connected", |data| data["direction"] = "elsewhere".into()),
+        ("leg.connected", |data| data["remote"]["number"] = data["line"]["dn"].clone()),
+        ("leg.connected", |data| data["call_id"] = "another".into()),
+        ("call.ended", |data| data["talk_ms"] = 99_999.into()),
+        ("call.ended", |data| data["first_called"] = Json::String("somebody else".into())),
+    ];
+    for (kind, change) in changes {
+        for at in of_kind(kind) {
+            let mut changed = events.clone();
+            change(&mut changed[at]["data"]);
+            assert!(!faults(&changed).is_empty(), "{kind}: {}", changed[at]);
+        }
+    }
+}
+
 #[test]
 fn the_same_messages_tell_the_same_bytes() {
     for (id, flow) in playable() {

@@ -32,7 +32,7 @@ use proptest::sample::Index;
 use serde_json::Value as Json;
 
 /// Whether two messages that follow each other could have come the other way round: of different lines, or party information and a state
-/// of one leg, within a moment.
+/// or another global call of one leg, within a moment.
 fn may_swap(one: &Step, other: &Step) -> bool {
     if other.at - one.at > Duration::from_millis(200) {
         return false;
@@ -40,8 +40,9 @@ fn may_swap(one: &Step, other: &Step) -> bool {
     let name = |step: &Step| step.message.spec.name();
     let both = [name(one), name(other)];
     let leg = |step: &Step| serde_json::to_value(&step.message.fields).unwrap()["callLegID"].clone();
-    let info_and_state = both.contains(&"CallPartyInfoChangedEvent") && both.contains(&"CallStateChangedEvent_V2");
-    one.message.place != other.message.place || info_and_state && leg(one) == leg(other)
+    let other_kind = |name: &&str| matches!(*name, "CallStateChangedEvent_V2" | "GlobalCallHandleChangedEvent");
+    let info_and_other = both.contains(&"CallPartyInfoChangedEvent") && both.iter().any(other_kind);
+    one.message.place != other.message.place || info_and_other && leg(one) == leg(other)
 }
 
 /// The flows with messages, read once.
@@ -119,7 +120,8 @@ fn broken_events_break_the_rules() {
             assert!(!faults(&twice).is_empty(), "{kind} twice");
         }
     }
-    let changes: [(&str, fn(&mut Json)); 5] = [
+    type Change = fn(&mut Json);
+    let changes: [(&str, Change); 5] = [
         ("leg.connected", |data| data["direction"] = "elsewhere".into()),
         ("leg.connected", |data| data["remote"]["number"] = data["line"]["dn"].clone()),
         ("leg.connected", |data| data["call_id"] = "another".into()),
@@ -213,6 +215,43 @@ fn allowed_disorder_changes_no_outcome() {
                 failures.push(format!("{id}: {what}:\n{differs}"));
             }
             failures.extend(faults(&events).into_iter().map(|fault| format!("{id}: {what}: {fault}")));
+        }
+    }
+    report(&failures);
+}
+
+#[test]
+fn features_that_are_never_announced_come_out_the_same() {
+    let mut failures = Vec::new();
+    for (id, flow) in playable() {
+        let flows = std::slice::from_ref(flow);
+        let all = steps(flows, &[Duration::ZERO]);
+        let left: Vec<Step> = all.iter().filter(|step| !is_announcement(step)).cloned().collect();
+        let events = told(flows, 1, &left);
+        let differs = diff(&outcome(&told(flows, 1, &all)).join("\n"), &outcome(&events).join("\n"));
+        if !differs.is_empty() {
+            failures.push(format!("{id}: announced (-) and not (+):\n{differs}"));
+        }
+        failures.extend(faults(&events).into_iter().map(|fault| format!("{id}: {fault}")));
+    }
+    report(&failures);
+}
+
+#[test]
+fn a_flow_of_which_one_phone_is_watched_keeps_to_the_rules() {
+    let mut failures = Vec::new();
+    for (id, flow) in playable() {
+        for watched in 0..flow.phones.len() {
+            let flows = std::slice::from_ref(flow);
+            let mut left = steps(flows, &[Duration::ZERO]);
+            left.retain(|step| step.message.place.is_some_and(|place| flow.places[place].phone == watched));
+            let mut bench = Bench::new(flows, 1);
+            bench.play(&left);
+            if bench.standing() != (0, 0) {
+                failures.push(format!("{id}, {} alone: legs and calls {:?} are left", flow.phones[watched].device, bench.standing()));
+            }
+            let broken = faults(&bench.json()).into_iter();
+            failures.extend(broken.map(|fault| format!("{id}, {} alone: {fault}", flow.phones[watched].device)));
         }
     }
     report(&failures);

@@ -267,11 +267,14 @@ fn nobody_listening_is_told_with_what_to_look_at() {
 #[test]
 fn check_says_what_a_configuration_would_do() {
     let folder = tempfile::tempdir().unwrap();
-    let config = configuration(folder.path(), "cucm-sub1", "callcast", "");
+    let numbers = "[numbers]\nregion = 'FR'\nextension = [{ pattern = '1xxx', e164 = '+33123401xxx' }]";
+    let config = configuration(folder.path(), "cucm-sub1", "callcast", numbers);
     let checked = output(&["check", "--config", config.to_str().unwrap()]);
     let text = String::from_utf8(checked.stdout).unwrap();
     assert_eq!(checked.status.code(), Some(0));
     assert!(text.contains("logs in to cucm-sub1 over clear text as callcast"), "{text}");
+    assert!(text.contains("delivered 0123456789 is +33123456789"), "{text}");
+    assert!(text.contains("1xxx is +33123401xxx"), "{text}");
     assert!(text.contains("warning: [[session]] 1: `managers` names one CTIManager"), "{text}");
 }
 

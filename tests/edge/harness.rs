@@ -76,7 +76,7 @@ pub fn caller<'a>(number: &'a str, name: &'a str) -> Caller<'a> {
 
 fn device(i: i32) -> Arc<Device> {
     let (name, model) = (format!("SEP{i:012X}"), "Cisco 8861".into());
-    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner: Some(format!("user{i}")), login_user: None })
+    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner: Some(format!("user{i}")), login_user: None, device_pool: None })
 }
 
 impl Edge {

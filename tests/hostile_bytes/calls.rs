@@ -99,7 +99,7 @@ impl Watched {
         watched.connect();
         for (at, handle) in (0..).zip(handles) {
             let (name, kind) = (format!("SEP{at:012X}"), DeviceKind::Phone);
-            let device = Device { name, model: "Cisco 8861".into(), kind, owner: None, login_user: None };
+            let device = Device { name, model: "Cisco 8861".into(), kind, owner: None, login_user: None, device_pool: None };
             // Two phones for each directory number: lines are shared.
             let dn = format!("{}", 1000 + at / 2);
             let line = Arc::new(Line { device: Arc::new(device), dn, partition: String::new(), display_name: String::new() });

@@ -178,7 +178,7 @@ impl Simulation {
     }
 
     fn place(&mut self, caller: Caller, destination: Destination) -> Result<(), CommandError> {
-        let call = self.cluster.place(caller, destination)?;
+        let call = self.cluster.place(caller, &destination)?;
         self.limit_ringing(call);
         Ok(())
     }

@@ -102,18 +102,18 @@ impl Generator {
             (true, true) => {
                 let to = self.draw(cluster, None, waiting)?;
                 let caller = if restricted { outside.restricted() } else { outside };
-                cluster.place(Caller::Outside(caller), self.line_of(cluster, to, false)?)
+                cluster.place(Caller::Outside(caller), &self.line_of(cluster, to, false)?)
             }
             (true, false) => {
                 let from = self.draw(cluster, None, false)?;
                 let appearance = *cluster.device(from).appearances.first()?;
-                cluster.place(Caller::Phone(appearance, restricted), Destination::Outside(outside))
+                cluster.place(Caller::Phone(appearance, restricted), &Destination::Outside(outside))
             }
             (false, _) => {
                 let from = self.draw(cluster, None, false)?;
                 let to = self.draw(cluster, Some(from), waiting)?;
                 let appearance = *cluster.device(from).appearances.first()?;
-                cluster.place(Caller::Phone(appearance, restricted), self.line_of(cluster, to, busy)?)
+                cluster.place(Caller::Phone(appearance, restricted), &self.line_of(cluster, to, busy)?)
             }
         };
         let call = placed.ok()?;

@@ -153,21 +153,27 @@ impl Cluster {
             self.hold_others(self.appearance(answering.appearance).device, Some(call));
             self.name_hunt_member(call, answering);
         }
-        for side in [caller, ringing].into_iter().flatten() {
+        let others: Vec<i32> = legs.iter().filter(|l| l.rings() && Some(l.id) != leg).map(|l| l.id).collect();
+        // As recorded: of a shared line, the device that answers is first.
+        let sides = if others.is_empty() { [caller, ringing] } else { [ringing, caller] };
+        for side in sides.into_iter().flatten() {
             self.set_state(LegKey { call, leg: side.id }, CallState::CONNECTED, CallStateCause::NOERROR);
         }
-        for other in legs.iter().filter(|l| l.rings() && Some(l.id) != leg) {
-            self.set_remote(LegKey { call, leg: other.id }, true);
+        for leg in others {
+            self.set_remote(LegKey { call, leg }, true);
         }
         Ok(())
     }
 
-    /// Puts a connected leg on hold; on a shared line it is then held on every device.
+    /// Puts a connected leg on hold; on a shared line it is then held on every device, and who has barged in is out.
     ///
     /// # Errors
     /// When the leg is not connected.
     pub fn hold(&mut self, key: LegKey) -> Result<(), CallError> {
         let leg = self.leg(key).filter(|l| l.state == CallState::CONNECTED).cloned().ok_or(CallError::State)?;
+        for other in self.siblings(key.call, &leg).into_iter().filter(super::Leg::is_up) {
+            self.leave(LegKey { call: key.call, leg: other.id }, CallStateCause::NORMALCALLCLEARING);
+        }
         self.set_state(key, CallState::ONHOLD, CallStateCause::NOERROR);
         for other in self.siblings(key.call, &leg).into_iter().filter(|l| l.remote_in_use) {
             self.set_remote(LegKey { call: key.call, leg: other.id }, false);

@@ -83,7 +83,7 @@ impl Cluster {
         let legs = self.legs(key);
         let Some(reason) = legs.iter().find(|l| l.rings()).map(|l| l.reason) else { return false };
         for leg in legs.iter().filter(|l| l.rings()) {
-            self.drop_leg(LegKey { call: key, leg: leg.id }, CallStateCause::NOERROR, leg.reason);
+            self.drop_leg(LegKey { call: key, leg: leg.id }, CallStateCause::NOERROR, CallReason::DIRECTCALL);
         }
         let stay: Vec<Leg> = legs.into_iter().filter(|l| !l.rings()).collect();
         let taken: Vec<LineId> = stay.iter().map(|l| self.appearance(l.appearance).line).collect();

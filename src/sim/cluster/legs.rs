@@ -273,14 +273,12 @@ impl Cluster {
         self.events.extend(self.view(key).map(Event::NewCall));
     }
 
-    /// A leg is disconnected and gone.
+    /// A leg is disconnected and gone. That is no feature's doing, whatever brought the leg about.
     pub(super) fn remove_leg(&mut self, key: LegKey, cause: CallStateCause) {
-        let Some(leg) = self.leg(key) else { return };
-        let (reason, connected) = (leg.reason, !leg.remote_in_use && leg.state != CallState::DISCONNECTED);
-        if connected {
-            self.set_state(key, CallState::DISCONNECTED, cause);
+        if self.leg(key).is_some_and(|l| !l.remote_in_use && l.state != CallState::DISCONNECTED) {
+            self.set_state_because(key, CallState::DISCONNECTED, cause, CallReason::DIRECTCALL);
         }
-        self.drop_leg(key, CallStateCause::NOERROR, reason);
+        self.drop_leg(key, CallStateCause::NOERROR, CallReason::DIRECTCALL);
     }
 
     /// A feature takes a leg out of its call.
@@ -394,6 +392,8 @@ impl Cluster {
                 CallState::ONHOLD => state,
                 CallState::OFFERING | CallState::ACCEPTED if state != DeviceState::ACTIVE => DeviceState::ALERTING,
                 CallState::OFFERING | CallState::ACCEPTED => state,
+                CallState::WHISPER if matches!(state, DeviceState::IDLE | DeviceState::HELD) => DeviceState::WHISPER,
+                CallState::WHISPER => state,
                 _ => DeviceState::ACTIVE,
             };
         }

@@ -106,6 +106,12 @@ impl Cluster {
         self.find_parked(number).map(|(_, parked)| parked.call)
     }
 
+    /// The number at which a call is parked.
+    pub fn park_number_of(&self, call: CallKey) -> Option<String> {
+        let place = self.calls.get(&call)?.parked?;
+        Some(self.park_number(place).number)
+    }
+
     /// A phone dials a park number and has the party that waits there; the call that they are in.
     ///
     /// # Errors

@@ -40,6 +40,13 @@ impl Cluster {
         })
     }
 
+    /// The device that a consultation call was made on.
+    pub fn consulting_device(&self, call: CallKey) -> Option<DeviceId> {
+        let call = self.calls.get(&call)?;
+        let (own, ..) = call.consult?;
+        call.legs.iter().find(|l| l.id == own).map(|l| self.appearance(l.appearance).device)
+    }
+
     /// Does what a consultation call was made for.
     ///
     /// # Errors

@@ -1,5 +1,8 @@
 //! The cluster, by the stories that its events tell.
 
+mod features;
+mod random;
+
 use super::*;
 use crate::ctiqbe::names::{CallState, CallStateCause, DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason};
 use crate::sim::Config;
@@ -41,6 +44,17 @@ fn story(cluster: &mut Cluster) -> Vec<String> {
     let tell = |event: &Event| match event {
         Event::NewCall(view) => Some(format!("{}:new {}", at(view.appearance), view.state.0)),
         Event::Parties(view) => Some(format!("{}:parties", at(view.appearance))),
+        Event::CallChanged(view) => Some(format!("{}:call {}", at(view.appearance), view.call)),
+        Event::TransferStarted(line, notice) => Some(format!("{}:transfer {} into {}", at(*line), notice.other, notice.surviving)),
+        Event::ConferenceStarted(line, notice) => Some(format!("{}:conference {:?} into {}", at(*line), notice.others, notice.surviving)),
+        Event::TransferEnded(line, _) | Event::ConferenceEnded(line, _) => Some(format!("{}:ended", at(*line))),
+        Event::ConferenceChanged(line, _, _, change) => {
+            let names = |p: &Participant| p.party.number.clone();
+            let others: Vec<_> = change.others.iter().map(names).collect();
+            Some(format!("{}:{} {} with {}", at(*line), change.status, change.changed.party.number, others.join(" ")))
+        }
+        Event::Park(line, notice) => Some(format!("{}:{} {} at {}", at(*line), notice.status, notice.parked.number, notice.number.number)),
+        Event::Forwarding(line, to) => Some(format!("{}:forward {}", at(*line), to.as_ref().map_or("off", |to| &to.number))),
         Event::State { appearance, state, cause, remote_in_use, .. } => {
             let cause = if *cause == CallStateCause::NOERROR { String::new() } else { format!(" cause {}", cause.0) };
             let remote = if *remote_in_use { " remote" } else { "" };
@@ -135,7 +149,7 @@ fn a_shared_line_rings_everywhere_and_is_in_use_elsewhere_once_answered() {
     let key = call(&mut cluster, 3, 1);
     assert_eq!(story(&mut cluster)[4..], ["1:new 2", "1:3", "2:new 2", "2:3", "3:6"]);
     answer(&mut cluster, 2);
-    assert_eq!(story(&mut cluster), ["3:8", "2:8", "1:16 remote"]);
+    assert_eq!(story(&mut cluster), ["2:8", "3:8", "1:16 remote"]);
     cluster.clear(key, CallStateCause::NORMALCALLCLEARING);
     assert_eq!(story(&mut cluster), ["1:1 remote", "3:14 cause 16", "3:1", "2:14 cause 16", "2:1"]);
 }

@@ -93,7 +93,7 @@ impl Bench {
     fn open(&mut self, flow: &Flow, sessions: u16, first_handle: i32) {
         let device = |phone: &callcast::sim::flow::Phone| {
             let (name, model, kind) = (phone.device.clone(), "Cisco 8861".into(), DeviceKind::Phone);
-            Arc::new(Device { name, model, kind, owner: Some(phone.user.clone()), login_user: phone.login.clone() })
+            Arc::new(Device { name, model, kind, owner: Some(phone.user.clone()), login_user: phone.login.clone(), device_pool: None })
         };
         let devices: Vec<Arc<Device>> = flow.phones.iter().map(device).collect();
         let mut places = Vec::new();

@@ -93,6 +93,9 @@ impl Session {
                 self.send_existing_call(line_id, &view, world.cluster);
             }
         }
+        for notice in world.cluster.parked_by(appearance) {
+            self.send_park_status(appearance, &notice, true);
+        }
         if filter.b_existing_call_completed {
             self.send(&ExistingCallCompletedEvent { line_call_manager_id, line_id });
         }

@@ -4,7 +4,7 @@
 //! everything else. Requests are answered in the order of the recorded sessions: the response, then what it brings about.
 //! - `provider`: the way from the first request to an open provider, the control list, acquiring devices
 //! - `devices`: opening devices and lines, and calls that stand already
-//! - `calls`, `events`: events of the cluster, for the clients that asked for them
+//! - `calls`, `features`, `events`: events of the cluster, for the clients that asked for them
 //! - `build`: the structures that several messages carry
 //!
 //! An unknown or malformed request is answered by `FailureResponse` and never ends the session; a broken frame does, since the stream is lost.
@@ -13,6 +13,7 @@ mod build;
 mod calls;
 mod devices;
 mod events;
+mod features;
 mod provider;
 #[cfg(test)]
 mod tests;

@@ -201,7 +201,11 @@ fn allowed_disorder_changes_no_outcome() {
     for (id, flow) in playable() {
         let flows = std::slice::from_ref(flow);
         let in_order = steps(flows, &[Duration::ZERO]);
-        let expected = outcome(&told(flows, 1, &in_order)).join("\n");
+        let events = told(flows, 1, &in_order);
+        if !faults(&events).is_empty() {
+            continue; // that is told above
+        }
+        let expected = outcome(&events).join("\n");
         for which in moves(&in_order) {
             let what = described(&in_order, which);
             let events = told(flows, 1, &moved(&in_order, which));

@@ -23,10 +23,19 @@ struct Call {
 struct Leg {
     call: String,
     direction: Json,
-    /// Whether the parties of the leg changed since its first event.
+    /// Whether it was told who is at the other end since its first event, or it talked.
     settled: bool,
     connected: bool,
     over: bool,
+}
+
+/// What the events of one pop said last.
+struct Pop {
+    user: String,
+    call: String,
+    /// The leg that it shows.
+    leg: String,
+    withdrawn: bool,
 }
 
 /// What does not hold.
@@ -34,8 +43,7 @@ struct Leg {
 pub struct Check {
     calls: HashMap<String, Call>,
     legs: HashMap<String, Leg>,
-    /// Pops that are up, by user and call.
-    pops: HashMap<String, (String, String)>,
+    pops: HashMap<String, Pop>,
     faults: Vec<String>,
 }
 
@@ -163,7 +171,7 @@ impl Check {
         let turned = leg.direction != data["direction"];
         let settled = leg.settled;
         leg.direction = data["direction"].clone();
-        leg.settled |= turned || kind == "party_changed" && !first;
+        leg.settled |= turned || !data["remote"].is_null() && !first || kind == "connected";
         leg.connected |= matches!(kind, "connected" | "held" | "resumed");
         leg.over = kind == "disconnected";
         if turned && (settled || data["direction"] != "inbound") {
@@ -172,6 +180,10 @@ impl Check {
         if !self.is_merged_into(&former, call) {
             self.fault("a leg changed its call without a merge", data);
         }
+    }
+
+    fn is_over(&self, leg: &str) -> bool {
+        self.legs.get(leg).is_none_or(|leg| leg.over)
     }
 
     fn is_merged_into(&self, loser: &str, survivor: &str) -> bool {
@@ -186,18 +198,21 @@ impl Check {
     fn pop(&mut self, kind: &str, data: &Json) {
         let (id, call) = (data["pop_id"].as_str().unwrap().to_owned(), data["call_id"].as_str().unwrap().to_owned());
         let user = data["user"]["id"].as_str().unwrap_or_else(|| data["device"]["name"].as_str().unwrap()).to_owned();
-        let known = self.pops.contains_key(&id);
-        if known == (kind == "offered") {
+        let leg = format!("{}{}", line(data), data["leg_id"]);
+        let known = self.pops.get(&id).map(|pop| (pop.withdrawn, self.is_over(&pop.leg)));
+        // A pop that was answered ends silently with its leg; the same user may be offered the same call again.
+        let allowed = match kind {
+            "offered" => known.is_none_or(|(withdrawn, over)| withdrawn || over),
+            _ => known.is_some_and(|(withdrawn, _)| !withdrawn),
+        };
+        if !allowed {
             self.fault("a pop is offered once, and moved or withdrawn while it is up", data);
         }
-        if kind == "withdrawn" {
-            self.pops.remove(&id);
-        } else {
-            if self.pops.iter().any(|(other, up)| *other != id && *up == (user.clone(), call.clone())) {
-                self.fault("a user has two pops of one call", data);
-            }
-            self.pops.insert(id, (user, call.clone()));
+        let up = |pop: &Pop| !pop.withdrawn && !self.is_over(&pop.leg) && pop.user == user && pop.call == call;
+        if kind != "withdrawn" && self.pops.iter().any(|(other, pop)| *other != id && up(pop)) {
+            self.fault("a user has two pops of one call", data);
         }
+        self.pops.insert(id, Pop { user, call: call.clone(), leg, withdrawn: kind == "withdrawn" });
         if self.calls.get(&call).is_none_or(|call| call.over) && kind != "withdrawn" {
             self.fault("a pop of a call that is not", data);
         }

@@ -70,13 +70,16 @@ fn hurried(flow: &Flow) -> Flow {
     hurried
 }
 
-/// A story without its times: what is left when nothing but their order is known.
+/// A story without its times: what is left when nothing but their order is known. The legs of a summary have their order from their
+/// times; messages that are read at once have the same.
 pub fn without_times(story: &str) -> String {
-    let is_time = |word: &str| word.trim_end_matches('|').parse::<f64>().is_ok() && word.contains('.');
+    let is_time = |word: &str| word.contains('.') && word.parse::<f64>().is_ok();
     let line = |line: &str| {
         let mut words: Vec<&str> = line.split(' ').collect();
         words.retain(|word| !is_time(word) && !matches!(*word, "ring" | "talk" | "hold"));
         words.join(" ")
     };
-    story.lines().map(|text| line(text) + "\n").collect()
+    let mut lines: Vec<String> = story.lines().map(line).collect();
+    lines.chunk_by_mut(|one, next| one.starts_with("  leg ") && next.starts_with("  leg ")).for_each(<[String]>::sort);
+    lines.join("\n")
 }

@@ -7,7 +7,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cluster::{AccountState, AppearanceId, CallKey, Cluster, DeviceId, Timer, TimerKind};
+use super::cluster::{AccountState, AppearanceId, CallKey, Cluster, Counters, DeviceId, Timer, TimerKind};
 use super::config::Config;
 use super::credentials::Credentials;
 use super::generator::{Generator, Plan};
@@ -355,6 +355,16 @@ impl Simulation {
         for client in self.clients.values_mut() {
             client.session.say(bytes);
         }
+    }
+
+    /// How many calls there were.
+    pub fn counters(&self) -> Counters {
+        self.cluster.counters()
+    }
+
+    /// How many calls there are.
+    pub fn standing(&self) -> usize {
+        self.cluster.standing()
     }
 
     /// How many CTIManagers there are.

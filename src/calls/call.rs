@@ -261,14 +261,16 @@ impl Call {
         }
         // The called side says who answered; the caller's leg says so only while no called line that is observed is asked.
         let answers = match (state, leg.direction) {
-            (LegState::Connected | LegState::Held, Direction::Inbound) => {
+            (LegState::Connected, Direction::Inbound) => {
                 self.answered_by = Some(Arc::clone(line));
                 true
             }
-            (LegState::Connected | LegState::Held, Direction::Outbound) => {
+            (LegState::Connected, Direction::Outbound) => {
                 self.talked.get_or_insert(at);
                 !called_waits
             }
+            // Found standing: nobody saw it being connected.
+            (LegState::Held, _) => leg.recovered,
             (LegState::RemoteInUse, _) => !self.legs.iter().any(|(_, other)| other.device.name != line.device.name && other.dn == line.dn),
             _ => false,
         };
@@ -348,7 +350,7 @@ impl Call {
     /// Its legs that are over, in the order of their start.
     pub fn past_legs(&mut self) -> Vec<LegSummary> {
         let mut legs = std::mem::take(&mut self.past);
-        legs.sort_by_key(|leg| leg.started);
+        legs.sort_by_key(|leg| (leg.started, leg.leg));
         legs
     }
 
@@ -366,6 +368,7 @@ impl Call {
     /// The event that tells of the call as it is now.
     pub fn body(&self, at: Timestamp, detail: Detail) -> Body {
         let ended = matches!(detail, Detail::Ended { .. });
+        let over = self.left.unwrap_or(at);
         Body::Call(Box::new(CallBody {
             call_id: self.id,
             global_call: self.global_call,
@@ -376,10 +379,11 @@ impl Call {
             started: self.started,
             answered: if ended { self.answered.or(self.talked) } else { self.answered },
             answered_by: self.answered_by.clone(),
-            ended: ended.then_some(self.left.unwrap_or(at)),
+            ended: ended.then_some(over),
             missed_by: self.missed_by.clone(),
             cause: self.cause,
-            durations: self.clock.read(at),
+            // What was counted after the last leg was gone is told nowhere.
+            durations: self.clock.read(if ended { over } else { at }),
             diversions: self.diversions.clone(),
             transfers: self.transfers.clone(),
             detail,

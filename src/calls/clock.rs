@@ -47,6 +47,11 @@ impl Clock {
         self.since = at;
     }
 
+    /// When it last began something else.
+    pub fn since(&self) -> Timestamp {
+        self.since
+    }
+
     /// It is out of sight from now on: nobody knows what it does.
     pub fn hide(&mut self, at: Timestamp) {
         let doing = self.doing;

@@ -89,10 +89,10 @@ impl CallModel {
     }
 
     /// A leg of a conference ended.
-    pub(super) fn conference_shrinks(&mut self, call_key: CallKey, out: &mut Output<'_>) {
-        if self.calls.get(&call_key).is_some_and(|call| call.conference.is_some()) {
-            self.tell_change(call_key, out);
-        }
+    pub(super) fn conference_shrinks(&mut self, call_key: CallKey, leg: HandlePair, out: &mut Output<'_>) {
+        let Some(conference) = self.calls.get_mut(&call_key).and_then(|call| call.conference.as_mut()) else { return };
+        conference.named.retain(|(known, _)| *known != leg);
+        self.tell_change(call_key, out);
     }
 
     /// Tells who is left, unless that is no conversation; of two it is a plain call again.

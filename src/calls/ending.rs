@@ -13,8 +13,8 @@ use super::{CallModel, Output};
 
 /// How long a call without a leg is kept that goes on somewhere, in microseconds.
 const SPLIT: u64 = 5_000_000;
-/// The same of a parked one: nothing ends it but who takes it back, so that this bounds memory alone.
-const PARKED: u64 = 24 * 3_600_000_000;
+/// The same of a parked one of which nothing is heard: its phone is told what becomes of it, within minutes as a rule.
+const PARKED: u64 = 3_600_000_000;
 
 impl Call {
     /// Until when it is kept without a leg.

@@ -118,7 +118,8 @@ impl CallModel {
         let merged_from = Some(loser.id);
         match join {
             Join::Transfer(kind) => {
-                let by = if by.is_unknown() { loser.parties.calling().clone() } else { by };
+                let known = [&by, loser.parties.last_redirecting(), loser.parties.calling()];
+                let by = known.into_iter().find(|party| !party.is_unknown()).cloned().unwrap_or_default();
                 let to = match kind {
                     TransferKind::Replaces => loser.parties.calling().clone(),
                     _ => end_other_than(&by, loser),
@@ -216,6 +217,13 @@ impl CallModel {
             }
             ParkStatus::RETRIEVED => {
                 self.tell_retrieval(call_key, Party::default(), None, out);
+                self.end_call_if_over(call_key, out);
+            }
+            // It waits still.
+            ParkStatus::REMINDER => {
+                if let Some(call) = self.calls.get_mut(&call_key) {
+                    call.left = call.left.map(|_| out.at);
+                }
                 self.end_call_if_over(call_key, out);
             }
             ParkStatus::ABANDONED | ParkStatus::FORWARDED => self.no_longer_parked(call_key, m.park_state == ParkStatus::FORWARDED, out),

@@ -16,6 +16,9 @@ use super::pops::LegEnd;
 use super::sessions::OpenLine;
 use super::{CallModel, Output, leg, words};
 
+/// How long party information may come after the state that it explains, in microseconds.
+const JUST: u64 = 1_000_000;
+
 /// What the message that brings a new leg says of it.
 pub struct NewLeg<'a> {
     pub key: LegKey,
@@ -198,6 +201,11 @@ impl CallModel {
     fn enter(&mut self, key: LegKey, next: LegState, cause: CallStateCause, out: &mut Output<'_>) {
         let called_waits = self.called_waits(key, next);
         let Some(leg) = self.legs.get_mut(&key) else { return };
+        // Whoever holds was connected, also when that was not told; but a line that another of its devices holds was not.
+        if next == LegState::Held && !leg.answered && !matches!(leg.state, LegState::Held | LegState::RemoteInUse) {
+            self.enter(key, LegState::Connected, CallStateCause::NOERROR, out);
+        }
+        let Some(leg) = self.legs.get_mut(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
         // A phone that rings is not offered the call anew.
         if (leg.state, next) == (LegState::Alerting, LegState::Offered) {
@@ -235,7 +243,10 @@ impl CallModel {
         let Some(leg) = self.legs.get_mut(&key) else { return false };
         leg.touched = at;
         leg.ends = raw.ends(&leg.line, leg.ends);
-        if !leg.settled && words::settles_inbound(raw.reason) {
+        // A caller whose own first information was lost learns that its call was picked up long after it was placed.
+        let begins = matches!(leg.state, LegState::Initiated | LegState::Dialing);
+        let just_connected = leg.state == LegState::Connected && at.0 <= leg.clock.since().0 + JUST && leg.clock.read(at).ring == 0;
+        if !leg.settled && words::settles_inbound(raw.reason) && (begins || just_connected) {
             leg.direction = Direction::Inbound;
         }
         leg.settled |= names_somebody(leg.ends);
@@ -297,7 +308,7 @@ impl CallModel {
         if let Some(leg) = self.legs.remove(&key) {
             self.sessions.left(key, &leg.line);
         }
-        self.conference_shrinks(call_key, out);
+        self.conference_shrinks(call_key, key.leg, out);
         self.end_call_if_over(call_key, out);
     }
 

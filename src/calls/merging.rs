@@ -17,7 +17,7 @@ use crate::event::{Detail, EventType, HandlePair, LegState, Party, TransferKind}
 use crate::time::Timestamp;
 
 use super::call::{Call, CallKey};
-use super::leg::LegKey;
+use super::leg::{Leg, LegKey};
 use super::parties::{self, RawParties};
 use super::{CallModel, Output, words};
 
@@ -214,6 +214,15 @@ impl CallModel {
         Some((survivor, self.join_of(loser, reason, is_conference)))
     }
 
+    /// The call on the same device into which this one goes when its leg there ends because of a conference: that which began first.
+    fn conference_beside(&self, loser: CallKey) -> Option<CallKey> {
+        // A leg that leaves a conference says the same.
+        let legs = &self.calls.get(&loser).filter(|call| call.conference.is_none())?.legs;
+        let beside = legs.iter().flat_map(|(key, line)| self.sessions.legs_on(key.session, &line.device.name));
+        let talks = |leg: &&Leg| matches!(leg.state, LegState::Connected | LegState::Held) && leg.call < loser;
+        beside.filter_map(|key| self.legs.get(key)).filter(talks).map(|leg| leg.call).min()
+    }
+
     /// The call that goes into this one.
     pub(super) fn joining(&self, survivor: CallKey, called: Option<&str>) -> Option<CallKey> {
         let call = self.calls.get(&survivor)?;
@@ -256,6 +265,12 @@ impl CallModel {
         let joins = words::is_transfer(reason) || words::is_conference(reason);
         if joins && let Some((survivor, join)) = self.partner(call, reason).filter(|_| !matches!(evidence, Evidence::NewLeg(_))) {
             return self.merge(call, survivor, join, Some(key), out);
+        }
+        if matches!(evidence, Evidence::Ended(_))
+            && reason == CallReason::CONFERENCE
+            && let Some(survivor) = self.conference_beside(call)
+        {
+            return self.merge(call, survivor, Join::Conference, Some(key), out);
         }
         let called = leg.parties.called().number.clone();
         if joins

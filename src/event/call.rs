@@ -69,7 +69,7 @@ pub enum Detail {
     Ended {
         /// What became of it.
         outcome: Outcome,
-        /// Its legs, in the order in which they ended.
+        /// Its legs that are over, in the order of their start.
         legs: Vec<LegSummary>,
     },
 }

@@ -219,6 +219,9 @@ fn allowed_disorder_changes_no_outcome() {
     report(&failures);
 }
 
+/// Flows in which calls are joined of which nothing but the announcement says that they belong together: none is a consultation call.
+const KNOWN_BY_ANNOUNCEMENT: [&str; 1] = ["join"];
+
 #[test]
 fn features_that_are_never_announced_come_out_the_same() {
     let mut failures = Vec::new();
@@ -228,7 +231,7 @@ fn features_that_are_never_announced_come_out_the_same() {
         let left: Vec<Step> = all.iter().filter(|step| !is_announcement(step)).cloned().collect();
         let events = told(flows, 1, &left);
         let differs = diff(&outcome(&told(flows, 1, &all)).join("\n"), &outcome(&events).join("\n"));
-        if !differs.is_empty() {
+        if !differs.is_empty() && !KNOWN_BY_ANNOUNCEMENT.contains(&id.as_str()) {
             failures.push(format!("{id}: announced (-) and not (+):\n{differs}"));
         }
         failures.extend(faults(&events).into_iter().map(|fault| format!("{id}: {fault}")));

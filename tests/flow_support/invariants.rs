@@ -14,7 +14,7 @@ struct Call {
     merged_into: Option<String>,
     /// Who called whom, as far as it was told.
     first: [Json; 2],
-    /// Whether a leg of it was ever connected, or in use at another device of its line.
+    /// Whether a leg of it was ever connected, held, or in use at another device of its line.
     connected: bool,
     parked: bool,
 }
@@ -152,7 +152,7 @@ impl Check {
         match self.calls.get_mut(call) {
             None => self.fault("a leg of a call that never began", data),
             Some(call) if call.over => self.fault("a leg of a call that is over", data),
-            Some(call) => call.connected |= matches!(kind, "connected" | "resumed" | "remote_in_use"),
+            Some(call) => call.connected |= matches!(kind, "connected" | "held" | "resumed" | "remote_in_use"),
         }
         if data["remote"]["number"].is_string() && data["remote"]["number"] == data["line"]["dn"] {
             self.fault("the remote party is the own line", data);

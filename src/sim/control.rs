@@ -110,7 +110,7 @@ const COMMANDS: &[Entry] = &[
     ("generate", "generate on|off", "resumes or pauses the generator"),
     ("call", "call FROM TO [restricted]", "one phone calls another or a hunt pilot, and it rings until answered"),
     ("busy", "busy FROM TO", "one phone calls another and finds it busy"),
-    ("external", "external TO NUMBER [NAME [restricted]]", "somebody outside calls a phone"),
+    ("external", "external TO NUMBER [NAME [restricted]]", "somebody outside calls a phone or a hunt pilot"),
     ("dial", "dial FROM NUMBER [NAME]", "a phone calls somebody outside; `answer FROM` answers for them"),
     ("answer", "answer DEVICE", "answers the call that rings at the device, or that it has placed to somebody outside"),
     ("hold", "hold DEVICE", "puts its connected call on hold"),

@@ -41,7 +41,7 @@ impl Simulation {
             Command::External { to, number, name, restricted } => {
                 let party = Party::outside(number, name);
                 let caller = Caller::Outside(if *restricted { party.restricted() } else { party });
-                let destination = Destination::Line(self.line_of(to)?);
+                let destination = self.destination(to)?;
                 self.place(caller, destination)?;
             }
             Command::Dial { from, number, name } => {

@@ -171,7 +171,7 @@ impl Cluster {
     /// When the leg is not connected.
     pub fn hold(&mut self, key: LegKey) -> Result<(), CallError> {
         let leg = self.leg(key).filter(|l| l.state == CallState::CONNECTED).cloned().ok_or(CallError::State)?;
-        for other in self.siblings(key.call, &leg).into_iter().filter(super::Leg::is_up) {
+        for other in self.siblings(key.call, &leg).into_iter().filter(|l| l.state == CallState::CONNECTED) {
             self.leave(LegKey { call: key.call, leg: other.id }, CallStateCause::NORMALCALLCLEARING);
         }
         self.set_state(key, CallState::ONHOLD, CallStateCause::NOERROR);

@@ -92,10 +92,19 @@ impl Cluster {
         }
         let originator = (CallOrigin::OUTBOUND, CtiCallType::INTERCOM_ORIGINATOR);
         let call = self.place_as(Caller::Phone(from, false), &Destination::Line(to), originator)?;
-        for leg in self.legs(call) {
+        let legs = self.legs(call);
+        let Some(target) = legs.iter().find(|l| l.rings()).map(|l| l.id) else {
+            // One that is forwarded outside, or busy after all, goes the way of any call.
+            return Ok(call);
+        };
+        self.be_patient_no_more(call);
+        for leg in legs {
             let key = LegKey { call, leg: leg.id };
-            let state = if leg.rings() { CallState::WHISPER } else { CallState::CONNECTED };
-            self.set_state(key, state, CallStateCause::NOERROR);
+            match leg.rings() {
+                true if leg.id != target => self.set_remote(key, true),
+                true => self.set_state(key, CallState::WHISPER, CallStateCause::NOERROR),
+                false => self.set_state(key, CallState::CONNECTED, CallStateCause::NOERROR),
+            }
         }
         Ok(call)
     }

@@ -195,7 +195,7 @@ impl Cluster {
     /// When the leg is not connected, or in a conference.
     pub fn transfer_blind(&mut self, key: LegKey, to: &Destination) -> Result<(), CallError> {
         let leg = self.leg(key).filter(|l| l.state == CallState::CONNECTED).cloned().ok_or(CallError::State)?;
-        self.plain(key.call)?;
+        self.settled(key.call)?;
         let by = self.own_party(&leg);
         let other = self.far_party(key).ok_or(CallError::State)?;
         self.split_line(key, CallReason::BLINDTRANSFER);
@@ -210,9 +210,10 @@ impl Cluster {
         Ok(())
     }
 
-    /// Whether a call is one of two parties.
+    /// Whether a call is one of two parties, neither of which is a park number.
     pub(super) fn plain(&self, key: CallKey) -> Result<(), CallError> {
         match self.calls.get(&key) {
+            Some(call) if call.parked.is_some() => Err(CallError::State),
             Some(call) if call.conference.is_none() && call.monitors.is_none() => Ok(()),
             Some(_) => Err(CallError::Conference),
             None => Err(CallError::State),

@@ -19,7 +19,10 @@ impl Cluster {
         if talking.private {
             return Err(CallError::Private);
         }
-        if self.calls.get(&key.call).is_none_or(|c| c.monitors.is_some() || c.legs.iter().any(super::Leg::rings)) {
+        let alone = self.participants(key.call).len() < 2;
+        if alone
+            || self.calls.get(&key.call).is_none_or(|c| c.monitors.is_some() || c.parked.is_some() || c.legs.iter().any(super::Leg::rings))
+        {
             return Err(CallError::State);
         }
         self.hold_others(device, None);

@@ -86,7 +86,7 @@ impl Cluster {
     /// Whether a call is one of two parties, and nobody rings any more.
     pub(super) fn settled(&self, key: CallKey) -> Result<(), CallError> {
         self.plain(key)?;
-        if self.calls.get(&key).is_some_and(|c| c.parked.is_some() || c.legs.iter().any(super::Leg::rings)) {
+        if self.calls.get(&key).is_some_and(|c| c.legs.iter().any(super::Leg::rings)) {
             return Err(CallError::State);
         }
         Ok(())

@@ -4,6 +4,7 @@ mod calls;
 mod devices;
 mod flows;
 mod opening;
+mod scripts;
 mod transcripts;
 
 use std::time::Duration;

@@ -4,5 +4,7 @@
 #![allow(missing_docs)] // a test is named for what it shows
 
 mod material;
+mod ordered;
+mod page;
 mod schemas;
 mod stage;

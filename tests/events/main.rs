@@ -6,5 +6,6 @@
 mod material;
 mod ordered;
 mod page;
+mod playing;
 mod schemas;
 mod stage;

@@ -1,18 +1,18 @@
 //! Real events of every type: flows and recorded sessions that are played, and what else may happen to a session.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use callcast::cti::{Device, DeviceChange, LineChange, Notice};
 use callcast::ctiqbe::names::{CtiFailure, DeviceOutOfServiceReason, DeviceState, DeviceUnregisteredReason, LineOutOfServiceReason};
-use callcast::sim::Recording;
 
-use super::stage::{Stage, Told, device, line};
+use super::playing::{Playing, line, phone};
+use super::stage::{Stage, Told};
 
 /// The events from which the documentation's examples are taken: a few calls, and what else may happen.
 pub fn examples() -> Vec<Told> {
     let flows = ["transfer", "forward", "park", "conference"].map(|name| format!("tests/events/examples/{name}.flow"));
-    flows.iter().flat_map(|flow| play(&path(flow))).chain(other_than_calls()).collect()
+    flows.iter().flat_map(|flow| play(flow)).chain(other_than_calls()).collect()
 }
 
 /// All that there is: the examples, the flows of the catalogue and the recorded sessions.
@@ -21,32 +21,24 @@ pub fn everything() -> Vec<Told> {
     examples().into_iter().chain(files.flat_map(|file| play(&file))).chain(unobserved()).collect()
 }
 
-fn play(file: &Path) -> Vec<Told> {
+fn play(file: &str) -> Vec<Told> {
     let mut stage = Stage::new();
-    stage.play(&recording(file));
+    stage.play(&Playing::read(file));
     stage.told()
-}
-
-fn recording(file: &Path) -> Recording {
-    Recording::read(file).unwrap_or_else(|error| panic!("{}: {error}", file.display()))
 }
 
 /// A call whose end nobody sees: its phone is no longer watched.
 fn unobserved() -> Vec<Told> {
-    let (mut stage, ringing) = (Stage::new(), recording(&path("tests/events/examples/ringing.flow")));
+    let (mut stage, ringing) = (Stage::new(), Playing::read("tests/events/examples/ringing.flow"));
     stage.play(&ringing);
-    let phone = &ringing.devices()[0];
-    stage.notice(&Notice::Device { device: &device(&phone.name, phone.owner.as_deref()), change: DeviceChange::Removed });
+    ringing.phones().iter().for_each(|device| stage.notice(&Notice::Device { device, change: DeviceChange::Removed }));
     stage.told()
 }
 
-fn path(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(path(folder)).unwrap().map(|entry| entry.unwrap().path());
-    let mut files: Vec<PathBuf> = entries.filter(|file| file.to_str().unwrap().ends_with(ending)).collect();
+fn files(folder: &str, ending: &str) -> Vec<String> {
+    let entries = std::fs::read_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join(folder)).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut files: Vec<String> = names.filter(|name| name.ends_with(ending)).map(|name| format!("{folder}/{name}")).collect();
     files.sort();
     assert!(!files.is_empty(), "no {ending} in {folder}");
     files
@@ -55,7 +47,7 @@ fn files(folder: &str, ending: &str) -> Vec<PathBuf> {
 /// What happens to sessions, devices and lines.
 fn other_than_calls() -> Vec<Told> {
     let stage = Stage::new();
-    let bob = device("SEP00000000000B", Some("bsmith"));
+    let bob = phone("SEP00000000000B", Some("bsmith"));
     let devices = |change| stage.notice(&Notice::Device { device: &bob, change });
     let number = line(&bob, "2000", "Internal-PT");
     let lines = |change| stage.notice(&Notice::Line { line: &number, change });

@@ -1,21 +1,20 @@
 //! A gateway to which things happen, and the events that it tells of them, as clients get them.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
 use callcast::calls::{CallModel, Ids};
-use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, Observer, SessionId};
-use callcast::ctiqbe::{FRAME_LIMIT, Frame, VERSION_12_5};
+use callcast::cti::{Notice, Observer, SessionId};
+use callcast::ctiqbe::{FRAME_LIMIT, Frame};
 use callcast::event::{EventType, Filter};
 use callcast::gateway::{Gateway, Outgoing};
 use callcast::hub::{Drained, Mailbox};
 use callcast::journal::Memory;
-use callcast::sim::Recording;
-use callcast::sim::play::RecordedHandle;
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use serde_json::Value as Json;
+
+use super::playing::Playing;
 
 /// When everything begins: the beginning of a working day.
 const BEGAN: Timestamp = Timestamp(1_795_421_700_000_000);
@@ -54,24 +53,11 @@ impl Stage {
     }
 
     /// Plays a flow or a recorded session: its messages go to the call model, at their times.
-    pub fn play(&mut self, recording: &Recording) {
-        let handles: HashMap<RecordedHandle, i32> = recording.opened().cloned().zip(1..).collect();
-        for spec in recording.devices() {
-            let device = device(&spec.name, spec.owner.as_deref());
-            self.notice(&Notice::Device { device: &device, change: DeviceChange::Registered });
-            self.notice(&Notice::Device { device: &device, change: DeviceChange::InService });
-            for at in &spec.lines {
-                let line = line(&device, &at.dn, &at.partition);
-                let handle = handles[&RecordedHandle::Line(spec.name.clone(), at.dn.clone(), at.partition.clone())];
-                self.notice(&Notice::Line { line: &line, change: LineChange::Opened(LineHandle { call_manager: 1, line: handle }) });
-                self.notice(&Notice::Line { line: &line, change: LineChange::InService });
-            }
-        }
-        self.notice(&Notice::Resynced { in_service: recording.devices().len(), refused: 0 });
+    pub fn play(&mut self, playing: &Playing) {
+        playing.open(|notice| self.notice(notice));
         let began = self.now;
-        for event in recording.events() {
-            self.now = after(began, event.at);
-            let bytes = recording.frame(event, VERSION_12_5, |handle| handles.get(handle).copied()).unwrap();
+        for (at, bytes) in playing.messages() {
+            self.now = after(began, at);
             self.notice(&Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
         }
         self.now = after(self.now, AFTERWARDS);
@@ -92,15 +78,6 @@ impl Told {
         let kind = EventType::ALL.iter().copied().find(|kind| json["type"] == kind.as_str());
         Self { kind: kind.expect("an event has one of the types"), text: text.into(), json }
     }
-}
-
-pub fn device(name: &str, owner: Option<&str>) -> Arc<Device> {
-    let (name, model, owner) = (name.into(), "Cisco 8861".into(), owner.map(Into::into));
-    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner, login_user: None })
-}
-
-pub fn line(device: &Arc<Device>, dn: &str, partition: &str) -> Arc<Line> {
-    Arc::new(Line { device: Arc::clone(device), dn: dn.into(), partition: partition.into(), display_name: String::new() })
 }
 
 /// The event inside `{"op":"event","cursor":…,"event":{…}}`.

@@ -177,6 +177,7 @@ fn gateway() -> Arc<Gateway> {
             kind: DeviceKind::Phone,
             owner: Some(format!("user{i}")),
             login_user: None,
+            device_pool: None,
         });
         observe(Notice::Device { device: &device, change: DeviceChange::InService });
         let line = Arc::new(Line { device, dn: (100_000 + i).to_string(), partition: "Internal-PT".into(), display_name: String::new() });

@@ -18,6 +18,7 @@ pub mod health;
 pub mod hub;
 pub mod journal;
 pub mod load;
+pub mod numbers;
 pub mod schemas;
 pub mod sim;
 pub mod sinks;

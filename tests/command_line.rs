@@ -179,6 +179,17 @@ fn a_simulator_counts_its_calls_at_the_end() {
 }
 
 #[test]
+fn a_flow_file_that_cannot_be_played_is_told_with_its_line() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("busy.flow");
+    std::fs::write(&path, "basis constructed\nphone A 1000\nmessages\n0.0 A NewCalEvent callLegID=1\nexpect\n").unwrap();
+    let output = callcast(&["simulate", "--listen", "127.0.0.1:0", "--play", path.to_str().unwrap()]).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert!(message.contains("busy.flow:4: no message is named `NewCalEvent`; did you mean `NewCallEvent`?"), "{message}");
+}
+
+#[test]
 fn a_wrong_password_is_told_with_its_cure_and_not_tried_again() {
     let folder = tempfile::tempdir().unwrap();
     let (_cluster, manager, _) = cluster(folder.path(), &[]);
@@ -256,11 +267,14 @@ fn nobody_listening_is_told_with_what_to_look_at() {
 #[test]
 fn check_says_what_a_configuration_would_do() {
     let folder = tempfile::tempdir().unwrap();
-    let config = configuration(folder.path(), "cucm-sub1", "callcast", "");
+    let numbers = "[numbers]\nregion = 'FR'\nextension = [{ pattern = '1xxx', e164 = '+33123401xxx' }]";
+    let config = configuration(folder.path(), "cucm-sub1", "callcast", numbers);
     let checked = output(&["check", "--config", config.to_str().unwrap()]);
     let text = String::from_utf8(checked.stdout).unwrap();
     assert_eq!(checked.status.code(), Some(0));
     assert!(text.contains("logs in to cucm-sub1 over clear text as callcast"), "{text}");
+    assert!(text.contains("delivered 0123456789 is +33123456789"), "{text}");
+    assert!(text.contains("1xxx is +33123401xxx"), "{text}");
     assert!(text.contains("warning: [[session]] 1: `managers` names one CTIManager"), "{text}");
 }
 

@@ -112,7 +112,7 @@ fn reported(flow: &str) -> BTreeSet<String> {
 /// The same of our summaries.
 fn summarized(told: &[(String, Json)]) -> BTreeSet<String> {
     let number = |party: &Json| party["number"].as_str().unwrap_or_default().to_owned();
-    let ended = told.iter().filter(|(kind, _)| kind == "call.ended");
+    let ended = told.iter().filter(|(kind, _)| kind == "call.ended" || kind == "call.merged");
     ended.map(|(_, d)| format!("{} {} {}", d["global_call_id"].as_str().unwrap(), number(&d["calling"]), number(&d["called"]))).collect()
 }
 
@@ -181,10 +181,22 @@ async fn calls_found_standing_are_recovered() {
 }
 
 #[tokio::test]
-async fn flows_whose_story_is_not_told_yet_leave_nothing_behind() {
-    for (flow, ended) in [("blind_transfer.15", 1), ("consult_transfer.15", 2), ("conference.15", 2)] {
-        let told = play(flow, ended).await;
-        let (first, last) = (legs(&told).len(), legs(&told).iter().filter(|l| l.starts_with("disconnected")).count());
-        assert!(last > 0 && first > last, "{flow}");
-    }
+async fn a_consult_transfer_merges_the_consult_call_into_the_first() {
+    let told = play("consult_transfer.15", 1).await;
+    assert_eq!(calls(&told), ["started", "answered", "started", "answered", "merged", "transferred", "ended"]);
+    assert_eq!(summarized(&told), reported("consult_transfer.15"));
+}
+
+#[tokio::test]
+async fn a_blind_transfer_goes_on_as_the_same_call() {
+    let told = play("blind_transfer.15", 1).await;
+    assert_eq!(calls(&told), ["started", "answered", "transferred", "ended"]);
+    assert_eq!(summarized(&told), reported("blind_transfer.15"));
+}
+
+#[tokio::test]
+async fn a_conference_merges_the_consult_call_and_tells_who_is_left() {
+    let told = play("conference.15", 1).await;
+    assert_eq!(calls(&told), ["started", "answered", "started", "answered", "merged", "conferenced", "conferenced", "ended"]);
+    assert_eq!(summarized(&told), reported("conference.15"));
 }

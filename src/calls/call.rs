@@ -20,6 +20,9 @@ pub const REMEMBERED: usize = 100;
 /// Lines that stop ringing within this time of each other were given up on together, in microseconds.
 const TOGETHER: u64 = 500_000;
 
+/// How much later than the caller's leg the called one may be told to be connected, in microseconds.
+const LATE: u64 = 2_000_000;
+
 /// Our own key of a call: the cluster's id of it may change. Later calls have greater keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CallKey(pub u64);
@@ -231,8 +234,9 @@ impl Call {
         self.turn(at);
     }
 
-    /// A leg went from one state to another. Says whether the call was answered by that.
-    pub fn leg_changed(&mut self, at: Timestamp, leg: &Leg, previous: Option<LegState>) -> bool {
+    /// A leg went from one state to another. Says whether the call was answered by that. `called_waits`: a called line that is observed
+    /// has not answered yet.
+    pub fn leg_changed(&mut self, at: Timestamp, leg: &Leg, previous: Option<LegState>, called_waits: bool) -> bool {
         let (state, line) = (leg.state, &leg.line);
         if state != LegState::Disconnected {
             self.count(at, previous.map_or(Doing::of(state), Doing::of), Doing::of(state));
@@ -247,10 +251,15 @@ impl Call {
         if state == LegState::RemoteInUse {
             self.stops_ringing(at, line, true);
         }
-        if self.answered.is_some() {
+        if let Some(answered) = self.answered {
+            // The called line may be told after its caller: who answered is in the summary then.
+            let is_late = self.answered_by.is_none() && at.0 <= answered.0 + LATE;
+            if is_late && state == LegState::Connected && leg.direction == Direction::Inbound {
+                self.answered_by = Some(Arc::clone(line));
+            }
             return false;
         }
-        // The called side says who answered; the caller's leg says so only while no called line that is observed rings.
+        // The called side says who answered; the caller's leg says so only while no called line that is observed is asked.
         let answers = match (state, leg.direction) {
             (LegState::Connected | LegState::Held, Direction::Inbound) => {
                 self.answered_by = Some(Arc::clone(line));
@@ -258,7 +267,7 @@ impl Call {
             }
             (LegState::Connected | LegState::Held, Direction::Outbound) => {
                 self.talked.get_or_insert(at);
-                self.rung.iter().all(|rung| rung.stopped.is_some())
+                !called_waits
             }
             (LegState::RemoteInUse, _) => !self.legs.iter().any(|(_, other)| other.device.name != line.device.name && other.dn == line.dn),
             _ => false,

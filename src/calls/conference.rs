@@ -29,7 +29,9 @@ impl CallModel {
         let participants = self.participants(call);
         let Some(call) = self.calls.get_mut(&call_key) else { return };
         let conference = call.conference.get_or_insert_default();
-        let same = conference.told.len() == participants.len() && conference.told.iter().all(|party| participants.contains(party));
+        // That somebody's name became known is no change.
+        let is_in = |party: &Party| participants.iter().any(|other| party == other || is_same(party, other));
+        let same = conference.told.len() == participants.len() && conference.told.iter().all(is_in);
         if merged_from.is_none() && same {
             return;
         }
@@ -42,15 +44,19 @@ impl CallModel {
         let in_it = |key: &LegKey| self.legs.get(key).is_some_and(|leg| leg.state != LegState::RemoteInUse);
         let mut found: Vec<Party> = Vec::new();
         let mut add = |party: Party| {
-            let known = found.iter().any(|other| party.number.is_some() && other.number == party.number);
-            if !known && found.len() < REMEMBERED {
+            if found.len() < REMEMBERED && !found.iter().any(|known| is_same(known, &party)) {
                 found.push(party);
             }
         };
+        let named: &[(HandlePair, Party)] = call.conference.as_ref().map_or(&[], |conference| &conference.named);
         let observed = || call.legs.iter().filter(|(key, _)| in_it(key));
-        observed().for_each(|(_, line)| add(parties::own(line)));
-        let named = call.conference.iter().flat_map(|conference| &conference.named);
-        named.filter(|(leg, _)| !observed().any(|(key, _)| key.leg == *leg)).for_each(|(_, party)| add(party.clone()));
+        for (key, line) in observed() {
+            // The cluster may know its name; a number that it presents instead of its own says nothing here.
+            let by_name = named.iter().find(|(leg, party)| key.leg == *leg && party.number.as_ref() == Some(&line.dn));
+            add(by_name.map_or_else(|| parties::own(line), |(_, party)| party.clone()));
+        }
+        let others = named.iter().filter(|(leg, _)| !observed().any(|(key, _)| key.leg == *leg));
+        others.for_each(|(_, party)| add(party.clone()));
         found
     }
 
@@ -112,6 +118,11 @@ impl CallModel {
             self.tell_conference(call, None, out);
         }
     }
+}
+
+/// Whether two parties have the same number. One that withholds its number is like no other.
+fn is_same(one: &Party, other: &Party) -> bool {
+    one.number.is_some() && one.number == other.number
 }
 
 impl Conference {

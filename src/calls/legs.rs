@@ -81,13 +81,14 @@ impl CallModel {
         }
         self.evidence(key, Evidence::NewLeg(&new.parties), out);
         // The evidence may have moved the leg to another call.
+        let called_waits = self.called_waits(key, state);
         let Some(leg) = self.legs.get(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
         if let Some(kind) = leg::entered(state) {
             out.push(kind, &source, leg.body(key.leg, call, None, None, false));
         }
         // A call found standing was answered before anybody looked: that is no news.
-        if call.leg_changed(out.at, leg, None) && !new.recovered {
+        if call.leg_changed(out.at, leg, None, called_waits) && !new.recovered {
             out.push(EventType::CallAnswered, &source, call.body(out.at, Detail::None));
         }
         self.pop_follows(key, out);
@@ -187,6 +188,7 @@ impl CallModel {
 
     /// A leg comes into a state.
     fn enter(&mut self, key: LegKey, next: LegState, cause: CallStateCause, out: &mut Output<'_>) {
+        let called_waits = self.called_waits(key, next);
         let Some(leg) = self.legs.get_mut(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
         // A phone that rings is not offered the call anew.
@@ -198,10 +200,20 @@ impl CallModel {
         if let Some(kind) = leg::transition(previous, next) {
             out.push(kind, &source, leg.body(key.leg, call, Some(previous), words::cause(cause), false));
         }
-        if call.leg_changed(out.at, leg, Some(previous)) {
+        if call.leg_changed(out.at, leg, Some(previous), called_waits) {
             out.push(EventType::CallAnswered, &source, call.body(out.at, Detail::None));
         }
         self.pop_follows(key, out);
+    }
+
+    /// Whether a line is called that has not answered yet, when another leg of the call comes into this state.
+    fn called_waits(&self, key: LegKey, next: LegState) -> bool {
+        if !matches!(next, LegState::Connected | LegState::Held) {
+            return false;
+        }
+        let waits = |leg: &Leg| leg.direction == Direction::Inbound && !leg.answered && leg.state != LegState::RemoteInUse;
+        let call = self.legs.get(&key).and_then(|leg| self.calls.get(&leg.call));
+        call.is_some_and(|call| call.legs.iter().any(|(other, _)| *other != key && self.legs.get(other).is_some_and(waits)))
     }
 
     pub(super) fn parties_changed(&mut self, key: LegKey, raw: &RawParties<'_>, out: &mut Output<'_>) {

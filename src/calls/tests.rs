@@ -127,8 +127,14 @@ fn lines() -> [(&'static str, &'static str, &'static str, LineHandle); 3] {
 }
 
 fn line(name: &str, user: &str, dn: &str) -> Arc<cti::Line> {
-    let device =
-        cti::Device { name: name.into(), model: "Cisco 8861".into(), kind: DeviceKind::Phone, owner: Some(user.into()), login_user: None };
+    let device = cti::Device {
+        name: name.into(),
+        model: "Cisco 8861".into(),
+        kind: DeviceKind::Phone,
+        owner: Some(user.into()),
+        login_user: None,
+        device_pool: None,
+    };
     Arc::new(cti::Line { device: Arc::new(device), dn: dn.into(), partition: "Internal-PT".into(), display_name: String::new() })
 }
 

@@ -5,6 +5,7 @@ use std::path::Path;
 use super::CommandError;
 use crate::config::Config;
 use crate::cti;
+use crate::numbers::NumberPlan;
 
 /// Prints what the configuration would do, and what about it is unwise.
 pub fn check(path: &Path) -> Result<(), CommandError> {
@@ -16,6 +17,10 @@ pub fn check(path: &Path) -> Result<(), CommandError> {
     }
     println!("http://{}/ serves the page, /v1/ws, /metrics, /healthz and /readyz", config.api.listen);
     println!("the log keeps {} events or {} MiB in memory", config.journal.max_events, config.journal.max_mebibytes);
+    let numbers = NumberPlan::new(&config.numbers).map_err(|errors| CommandError::Config(errors.into_iter().map(Into::into).collect()))?;
+    for line in numbers.explain() {
+        println!("{line}");
+    }
     for warning in warnings {
         println!("warning: {warning}");
     }

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{api, cti};
+use crate::{api, cti, numbers};
 
 /// Everything that `callcast run` is told.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -27,6 +27,9 @@ pub struct Config {
     /// What may be told of callers who withhold their number.
     #[serde(default)]
     pub privacy: Privacy,
+    /// How numbers are written at the sites of the company.
+    #[serde(default)]
+    pub numbers: numbers::Config,
     /// When `/readyz` says that we are ready.
     #[serde(default)]
     pub ready: Ready,
@@ -132,6 +135,9 @@ pub enum ConfigError {
         /// What is wrong.
         error: cti::config::ConfigError,
     },
+    /// Numbers that cannot be read like this.
+    #[error(transparent)]
+    Numbers(#[from] numbers::ConfigError),
     /// A share that is none.
     #[error("`ready.devices_in_service` is {0}; it is a share, from 0 to 1")]
     Share(f64),
@@ -177,6 +183,17 @@ impl Config {
                 Err(wrong) => errors.extend(wrong.into_iter().map(|error| ConfigError::Session { number, error })),
             }
         }
+        match self.numbers.check() {
+            Ok(unwise) => warnings.extend(unwise.iter().map(ToString::to_string)),
+            Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Numbers)),
+        }
+        let has_file = self.sessions.iter().any(|session| session.inventory.file.is_some());
+        if let Some(site) = self.numbers.sites.iter().find(|site| !site.device_pools.is_empty()).filter(|_| !has_file) {
+            let pools = site.device_pools.join(", ");
+            warnings.push(format!(
+                "[[numbers.site]] names `device_pools` ({pools}), but no [[session]] has an `inventory.file` that tells them"
+            ));
+        }
         if !(0.0..=1.0).contains(&self.ready.devices_in_service) {
             errors.push(ConfigError::Share(self.ready.devices_in_service));
         }
@@ -218,6 +235,38 @@ mod tests {
         let rest =
             |config: &Config| format!("{:?} {:?} {:?} {:?} {:?}", config.api, config.journal, config.privacy, config.ready, config.log);
         assert_eq!(rest(&example), rest(&minimal));
+        assert_eq!(format!("{:?}", example.numbers), format!("{:?}", minimal.numbers));
+    }
+
+    #[test]
+    fn what_the_example_shows_of_numbers_is_valid_too() {
+        let example = include_str!("../../deploy/callcast.example.toml");
+        // From the first key of [numbers] to the table after it, all is a comment of one `#`.
+        let numbers = example.split_once("\n[numbers]\n").unwrap().1.split_once("\n[ready]\n").unwrap().0;
+        let uncommented: Vec<&str> = numbers.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| is_toml(line)).collect();
+        assert!(uncommented.len() >= 15, "{uncommented:#?}");
+        let config = parse(&format!("{SESSION}[numbers]\n{}", uncommented.join("\n"))).unwrap();
+        config.check().unwrap();
+        assert_eq!((config.numbers.region.as_deref(), config.numbers.sites.len()), (Some("FR"), 1));
+    }
+
+    fn is_toml(line: &str) -> bool {
+        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+    }
+
+    #[test]
+    fn a_mistake_in_numbers_names_its_place_and_value() {
+        let text = format!("{SESSION}[numbers]\nregion = 'FR'\n[[numbers.site]]\nname = 'Rome'\nregion = 'Italy'\npartitions = ['P']\n");
+        let errors = parse(&text).unwrap().check().unwrap_err();
+        assert_eq!(errors.len(), 1);
+        assert!(errors[0].to_string().starts_with("[[numbers.site]] 1 (Rome): `region` is \"Italy\""), "{errors:?}");
+    }
+
+    #[test]
+    fn device_pools_need_an_inventory_that_tells_them() {
+        let text = format!("{SESSION}[numbers]\n[[numbers.site]]\ndevice_pools = ['DP-Rome']\n");
+        let warnings = parse(&text).unwrap().check().unwrap();
+        assert!(warnings.iter().any(|w| w.contains("DP-Rome") && w.contains("inventory.file")), "{warnings:?}");
     }
 
     #[test]

@@ -59,8 +59,8 @@ pub struct Config {
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct Inventory {
-    /// A list of devices, with their users where known: CSV with the header `device,user`, or TOML with `[[device]]` tables of
-    /// `name` and `user`. By its ending. No default.
+    /// A list of devices, with their users and device pools where known: CSV with the header `device,user,device_pool`, or TOML with
+    /// `[[device]]` tables of `name`, `user` and `device_pool`. By its ending. No default.
     pub file: Option<PathBuf>,
     /// Watch what is associated with the application user and nothing else. Default false.
     pub control_list_only: bool,

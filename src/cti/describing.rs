@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::devices::{Entry, LineEntry, LineStage, Stage};
+use super::inventory::Listed;
 use super::provider::{Context, Provider};
 use super::{Device, DeviceChange, DeviceKind, Finding, Line, LineChange};
 use crate::ctiqbe::messages::{DeviceInfoStatic, DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo, DeviceRegistrationInfo, LineInfo};
@@ -86,7 +87,7 @@ impl Provider {
         if part.name.is_empty() || !(known || controlled) {
             return None;
         }
-        let owner = self.inventory.owner(&part.name).map(str::to_owned);
+        let Listed { user: owner, device_pool } = self.inventory.listed(&part.name);
         let named = self.inventory.contains(&part.name);
         let Some(entry) = self.devices.get_or_add(&part.name) else {
             self.table_full(&part.name);
@@ -95,7 +96,7 @@ impl Provider {
         entry.named = named;
         entry.listed |= controlled;
         entry.registered = part.registered;
-        let mut device = Device { owner, ..Device::clone(&entry.device) };
+        let mut device = Device { owner, device_pool, ..Device::clone(&entry.device) };
         if let Some(fixed) = &part.fixed {
             device.kind = DeviceKind::of(fixed.device_type);
             device.model = bounded(&fixed.device_type_name);
@@ -132,14 +133,14 @@ impl Provider {
         }
     }
 
-    /// The inventory may say something else of the device's user now.
-    pub(super) fn owner_changed(&mut self, cx: &mut Context<'_, '_>, name: &str) {
-        let owner = self.inventory.owner(name).map(str::to_owned);
+    /// The inventory may say something else of the device's user or device pool now.
+    pub(super) fn listed_changed(&mut self, cx: &mut Context<'_, '_>, name: &str) {
+        let Listed { user: owner, device_pool } = self.inventory.listed(name);
         let Some(entry) = self.devices.get_mut(name) else { return };
-        if entry.device.owner == owner {
+        if entry.device.owner == owner && entry.device.device_pool == device_pool {
             return;
         }
-        let device = Device { owner, ..Device::clone(&entry.device) };
+        let device = Device { owner, device_pool, ..Device::clone(&entry.device) };
         replace_device(entry, device, cx.findings);
         if entry.in_service {
             cx.findings.push(Finding::Device { device: entry.device.clone(), change: DeviceChange::InService });

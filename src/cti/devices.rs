@@ -258,7 +258,14 @@ impl Devices {
 
 fn entry(name: Arc<str>) -> Entry {
     // Until the cluster describes it, its name is all that is known.
-    let device = Device { name: name.to_string(), model: String::new(), kind: super::DeviceKind::Phone, owner: None, login_user: None };
+    let device = Device {
+        name: name.to_string(),
+        model: String::new(),
+        kind: super::DeviceKind::Phone,
+        owner: None,
+        login_user: None,
+        device_pool: None,
+    };
     Entry {
         name,
         device: Arc::new(device),

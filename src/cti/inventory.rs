@@ -1,12 +1,12 @@
 //! The inventory: which devices to watch, and whose they are. CTI itself cannot list a cluster's devices.
 //!
-//! CSV has the header `device,user` (the second column may be missing):
+//! CSV has the header `device,user,device_pool` (the last two columns may be missing):
 //! ```text
-//! device,user
-//! SEP001122334455,bsmith
-//! SEP001122334466,
+//! device,user,device_pool
+//! SEP001122334455,bsmith,DP-Paris
+//! SEP001122334466,,
 //! ```
-//! TOML has a `[[device]]` table with `name`, and `user` where it is known, for each.
+//! TOML has a `[[device]]` table with `name`, and `user` and `device_pool` where they are known, for each.
 //!
 //! A file that a running session may read is best replaced by renaming another one over it.
 
@@ -24,10 +24,19 @@ const FILE_LIMIT: u64 = 64 << 20;
 /// Characters in a device's name. CUCM's longest are far below.
 const NAME_LIMIT: usize = 128;
 
-/// The devices to watch, by name, with their users where known.
+/// The devices to watch, by name, with their users and device pools where known.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DeviceList {
-    devices: BTreeMap<String, Option<String>>,
+    devices: BTreeMap<String, Listed>,
+}
+
+/// What the inventory says of a device.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Listed {
+    /// Whose it is.
+    pub user: Option<String>,
+    /// The device pool that it is in: where it is, for numbers.
+    pub device_pool: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -36,6 +45,8 @@ struct CsvRow {
     device: String,
     #[serde(default)]
     user: Option<String>,
+    #[serde(default)]
+    device_pool: Option<String>,
 }
 
 #[derive(Deserialize)]
@@ -51,6 +62,8 @@ struct TomlDevice {
     name: String,
     #[serde(default)]
     user: Option<String>,
+    #[serde(default)]
+    device_pool: Option<String>,
 }
 
 impl DeviceList {
@@ -83,8 +96,8 @@ impl DeviceList {
         }
         let mut list = Self::default();
         for row in reader.deserialize() {
-            let CsvRow { device, user } = row?;
-            list.add(device, user)?;
+            let CsvRow { device, user, device_pool } = row?;
+            list.add(device, Listed { user, device_pool })?;
         }
         Ok(list)
     }
@@ -96,17 +109,17 @@ impl DeviceList {
     pub fn from_toml(text: &str) -> Result<Self, InventoryFault> {
         let file: TomlFile = toml::from_str(text)?;
         let mut list = Self::default();
-        for TomlDevice { name, user } in file.device {
-            list.add(name, user)?;
+        for TomlDevice { name, user, device_pool } in file.device {
+            list.add(name, Listed { user, device_pool })?;
         }
         Ok(list)
     }
 
-    /// Adds a device, or changes its user.
+    /// Adds a device, or changes what is said of it. An empty text says nothing.
     ///
     /// # Errors
     /// When the name cannot be one of a device, or there are too many.
-    pub fn add(&mut self, name: String, user: Option<String>) -> Result<(), InventoryFault> {
+    pub fn add(&mut self, name: String, listed: Listed) -> Result<(), InventoryFault> {
         let is_name = !name.is_empty() && name.len() <= NAME_LIMIT && name.bytes().all(|b| b.is_ascii_graphic());
         if !is_name {
             return Err(InventoryFault::Name(name));
@@ -114,7 +127,8 @@ impl DeviceList {
         if self.devices.len() >= DEVICE_LIMIT && !self.devices.contains_key(&name) {
             return Err(InventoryFault::TooMany);
         }
-        self.devices.insert(name, user.filter(|u| !u.is_empty()));
+        let said = |text: Option<String>| text.filter(|t| !t.is_empty());
+        self.devices.insert(name, Listed { user: said(listed.user), device_pool: said(listed.device_pool) });
         Ok(())
     }
 
@@ -123,9 +137,9 @@ impl DeviceList {
         self.devices.contains_key(device)
     }
 
-    /// Whose this device is.
-    pub fn owner(&self, device: &str) -> Option<&str> {
-        self.devices.get(device)?.as_deref()
+    /// What it says of this device; nothing of one that it does not name.
+    pub fn listed(&self, device: &str) -> Listed {
+        self.devices.get(device).cloned().unwrap_or_default()
     }
 
     /// The names of all devices, in order.
@@ -169,10 +183,10 @@ pub enum InventoryError {
 #[derive(Debug, Error)]
 pub enum InventoryFault {
     /// A CSV file without its header, as an empty one is: it may be just being written.
-    #[error("the first line is not the header `device,user`")]
+    #[error("the first line is not the header `device,user,device_pool`, of which the last two may be left out")]
     NoHeader,
     /// Not CSV, or another header.
-    #[error("{0}; the header has to be `device,user`")]
+    #[error("{0}; the header has to be `device,user,device_pool`, of which the last two may be left out")]
     Csv(#[from] csv::Error),
     /// Not TOML, or another key.
     #[error("{0}")]
@@ -193,13 +207,24 @@ mod tests {
     fn csv_names_devices_and_their_users() {
         let list = DeviceList::from_csv("device,user\nSEP000000000001, bsmith\n# spare\nSEP000000000002,\nSEP000000000003\n").unwrap();
         assert_eq!(list.names().collect::<Vec<_>>(), ["SEP000000000001", "SEP000000000002", "SEP000000000003"]);
-        assert_eq!((list.owner("SEP000000000001"), list.owner("SEP000000000002")), (Some("bsmith"), None));
+        assert_eq!(list.listed("SEP000000000001").user.as_deref(), Some("bsmith"));
+        assert_eq!(list.listed("SEP000000000002"), Listed::default());
+    }
+
+    #[test]
+    fn csv_may_name_device_pools_and_leave_users_out() {
+        let list = DeviceList::from_csv("device,user,device_pool\nSEP000000000001,bsmith, DP-Paris\nSEP000000000002,,\n").unwrap();
+        assert_eq!(list.listed("SEP000000000001").device_pool.as_deref(), Some("DP-Paris"));
+        assert_eq!(list.listed("SEP000000000002"), Listed::default());
+        let list = DeviceList::from_csv("device,device_pool\nSEP000000000001,DP-Paris\n").unwrap();
+        assert_eq!(list.listed("SEP000000000001"), Listed { user: None, device_pool: Some("DP-Paris".into()) });
     }
 
     #[test]
     fn toml_says_the_same() {
-        let list = DeviceList::from_toml("[[device]]\nname = 'SEP000000000001'\nuser = 'bsmith'\n[[device]]\nname = 'SEP000000000002'");
-        assert_eq!(list.unwrap(), DeviceList::from_csv("device,user\nSEP000000000001,bsmith\nSEP000000000002,\n").unwrap());
+        let toml = "[[device]]\nname = 'SEP000000000001'\nuser = 'bsmith'\ndevice_pool = 'P'\n[[device]]\nname = 'SEP000000000002'";
+        let csv = "device,user,device_pool\nSEP000000000001,bsmith,P\nSEP000000000002\n";
+        assert_eq!(DeviceList::from_toml(toml).unwrap(), DeviceList::from_csv(csv).unwrap());
     }
 
     #[test]
@@ -208,7 +233,7 @@ mod tests {
         let path = folder.path().join("phones.csv");
         std::fs::write(&path, "name;user\nSEP1;x\n").unwrap();
         let message = DeviceList::load(&path).unwrap_err().to_string();
-        assert!(message.contains("phones.csv") && message.contains("`device,user`"), "{message}");
+        assert!(message.contains("phones.csv") && message.contains("`device,user,device_pool`"), "{message}");
         let missing = DeviceList::load(&folder.path().join("none.csv")).unwrap_err().to_string();
         assert!(missing.contains("none.csv"), "{missing}");
     }

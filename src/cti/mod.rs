@@ -20,6 +20,7 @@ mod heartbeat;
 pub mod inventory;
 mod login;
 pub mod manager;
+mod masked;
 mod notice;
 mod occurrence;
 mod opening;

@@ -57,6 +57,8 @@ pub struct Device {
     pub owner: Option<String>,
     /// Who is logged in to it by extension mobility.
     pub login_user: Option<String>,
+    /// The device pool that it is in by the inventory, when that says so.
+    pub device_pool: Option<String>,
 }
 
 impl Device {

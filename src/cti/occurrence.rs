@@ -1,13 +1,14 @@
 //! What a session logs: one variant for each occurrence, one [`emit`](Occurrence::emit) for all.
 //!
-//! Directory numbers are masked but for their last two digits; passwords are not here at all.
+//! Directory numbers are masked but for their last two digits, at every level: a log that somebody turned up for a day is kept and passed
+//! on as any other. Numbers and names of parties, and passwords, are not here at all.
 
-use std::fmt;
 use std::time::Duration;
 
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
 use super::SessionId;
+use super::masked::Masked;
 use super::refusal::{Refusal, RefusalKind};
 use super::session::Ending;
 use crate::ctiqbe::DecodeError;
@@ -151,28 +152,5 @@ impl Occurrence<'_> {
             Self::Reloaded { devices } => info!(%session, devices, "inventory and credentials read again"),
             Self::ReloadFailed { error } => error!(%session, %error, "reload failed; the former inventory and credentials stay"),
         }
-        if let Self::Refused(refusal) = self {
-            debug!(%session, %refusal, "refused, unmasked");
-        }
-    }
-}
-
-/// A telephone number of which only the last two digits show.
-struct Masked<'a>(&'a str);
-
-impl fmt::Display for Masked<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let hidden = self.0.chars().count().saturating_sub(2);
-        self.0.chars().enumerate().try_for_each(|(at, c)| fmt::Write::write_char(f, if at < hidden { '*' } else { c }))
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn only_the_last_two_digits_of_a_number_show() {
-        assert_eq!((Masked("2001").to_string(), Masked("7").to_string(), Masked("").to_string()), ("**01".into(), "7".into(), "".into()));
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::conversation::{Conversation, Request};
 use super::devices::{Devices, Entry, LineStage, Stage};
-use super::inventory::DeviceList;
+use super::inventory::{DeviceList, Listed};
 use super::occurrence::Occurrence;
 use super::pace::DevicePace;
 use super::refusal::{Refusal, RefusalKind};
@@ -164,7 +164,7 @@ impl Provider {
             entry.named = false;
             let listed = entry.listed;
             if listed && self.include_control_list && self.selection.allows_device(&entry.device, false) {
-                self.owner_changed(cx, &name);
+                self.listed_changed(cx, &name);
                 continue;
             }
             self.remove(cx, &name);
@@ -175,20 +175,20 @@ impl Provider {
         }
         for name in self.inventory.names().map(str::to_owned).collect::<Vec<_>>() {
             self.name_device(cx, &name);
-            self.owner_changed(cx, &name);
+            self.listed_changed(cx, &name);
         }
         self.recount();
     }
 
     /// The inventory names this device.
     fn name_device(&mut self, cx: &mut Context<'_, '_>, name: &str) {
-        let owner = self.inventory.owner(name).map(str::to_owned);
+        let Listed { user: owner, device_pool } = self.inventory.listed(name);
         let Some(entry) = self.devices.get_or_add(name) else {
             return self.table_full(name);
         };
         (entry.named, entry.leaving) = (true, false);
         if !entry.known {
-            entry.device = Arc::new(Device { owner, ..Device::clone(&entry.device) });
+            entry.device = Arc::new(Device { owner, device_pool, ..Device::clone(&entry.device) });
         }
         if matches!(entry.stage, Stage::Idle | Stage::PassedOver) {
             let name = entry.name.clone();

@@ -5,6 +5,7 @@
 use std::fmt;
 use std::sync::Arc;
 
+use super::masked::Masked;
 use crate::ctiqbe::names::{CtiFailure, DeviceCloseReason, LineCloseReason, ProviderCloseReason};
 
 /// What sort of refusal it is: one per cure.
@@ -230,14 +231,14 @@ impl Refusal {
     }
 }
 
-/// `device SEP001122334455, line 2000: 0x8ccc00d3 CTIERR_LINE_RESTRICTED: …`
+/// `device SEP001122334455, line **00: 0x8ccc00d3 CTIERR_LINE_RESTRICTED: …`
 impl fmt::Display for Refusal {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         if let Some(device) = &self.device {
             write!(f, "device {device}")?;
         }
         if let Some(line) = &self.line {
-            write!(f, ", line {line}")?;
+            write!(f, ", line {}", Masked(line))?;
         }
         if self.device.is_some() {
             f.write_str(": ")?;
@@ -314,6 +315,12 @@ mod tests {
         for part in ["SEP000000000001", "0x8ccc00d2", "Allow Control of Device from CTI", "Connected Xfer and conf", "Rollover Mode"] {
             assert!(text.contains(part), "{part} is missing in {text}");
         }
+    }
+
+    #[test]
+    fn a_refused_line_is_masked() {
+        let text = Refusal::of_line(CtiFailure::CTIERR_LINE_RESTRICTED, "SEP000000000001".into(), "2000").to_string();
+        assert!(text.starts_with("device SEP000000000001, line **00: 0x8ccc00d3"), "{text}");
     }
 
     #[test]

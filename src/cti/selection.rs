@@ -73,7 +73,7 @@ mod tests {
     }
 
     fn device(name: &str, kind: DeviceKind) -> Device {
-        Device { name: name.into(), model: String::new(), kind, owner: None, login_user: None }
+        Device { name: name.into(), model: String::new(), kind, owner: None, login_user: None, device_pool: None }
     }
 
     #[test]

@@ -4,12 +4,15 @@
 //! bytes of each change of a leg are written to the gateway, and when a WebSocket client has read the event that came of them.
 //! `idle` opens clients that subscribe and then do nothing, and says how much memory each costs the gateway.
 //!
+//! [`lockstep`] is for what is measured or tested without sockets.
+//!
 //! Leg handles have to be unique over all lines while a measurement lasts, which they are in the simulated cluster.
 
 mod client;
 mod delivery;
 mod idle;
-mod memory;
+pub mod lockstep;
+pub mod memory;
 mod relay;
 
 use std::net::SocketAddr;

@@ -8,8 +8,10 @@ use std::time::Duration;
 use clap::Args;
 
 use super::Error;
-use super::config::{AccountConfig, CallMix, Config, ManagerConfig};
+use super::cluster::Features;
+use super::config::{AccountConfig, CallMix, Config, FeatureMix, ManagerConfig};
 use super::play::Recording;
+use super::script::Script;
 
 /// How much of the cluster is in the application user's control list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -66,7 +68,7 @@ pub struct SimulateArgs {
     /// How many lines are shared: phone 2i has the line of phone 2i - 1 as its second.
     #[arg(long, value_name = "N", default_value_t = 0)]
     pub shared_lines: u32,
-    /// Calls a second, at random moments; 0 makes none. [default: 1, or 0 with --play]
+    /// Calls a second, at random moments; 0 makes none. [default: 1, or 0 with --play or --script]
     #[arg(long, value_name = "R", value_parser = rate)]
     pub calls_per_second: Option<f64>,
     /// The seed: the same gives the same calls.
@@ -114,6 +116,39 @@ pub struct SimulateArgs {
     /// The share of callers who withhold their number.
     #[arg(long, value_name = "SHARE", default_value = "0.05", value_parser = share)]
     pub restricted: f64,
+    /// The share of calls that are transferred after a consultation call.
+    #[arg(long, value_name = "SHARE", default_value = "0.06", value_parser = share)]
+    pub transferred: f64,
+    /// The share of calls that are transferred without one.
+    #[arg(long, value_name = "SHARE", default_value = "0.03", value_parser = share)]
+    pub blind: f64,
+    /// The share of calls that become a conference.
+    #[arg(long, value_name = "SHARE", default_value = "0.03", value_parser = share)]
+    pub conference: f64,
+    /// The share of calls that are parked.
+    #[arg(long, value_name = "SHARE", default_value = "0.03", value_parser = share)]
+    pub parked: f64,
+    /// The share of calls that are picked up by another phone.
+    #[arg(long, value_name = "SHARE", default_value = "0.03", value_parser = share)]
+    pub picked_up: f64,
+    /// The share of calls that are forwarded: all, when busy, or when nobody answers.
+    #[arg(long, value_name = "SHARE", default_value = "0.06", value_parser = share)]
+    pub forwarded: f64,
+    /// The share of calls to a hunt pilot.
+    #[arg(long, value_name = "SHARE", default_value = "0.06", value_parser = share)]
+    pub hunted: f64,
+    /// Plain calls only: none of the seven shares above.
+    #[arg(long)]
+    pub plain: bool,
+    /// How many hunt pilots: 400001 and on, with four phones each.
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(0..=10_000))]
+    pub hunt_pilots: u32,
+    /// Lets a picked up call ring at the phone that takes it, instead of answering it at once.
+    #[arg(long)]
+    pub no_auto_pickup: bool,
+    /// Keeps the global call id of a parked call when it is retrieved ('Preserve globalCallId for Parked Calls').
+    #[arg(long)]
+    pub preserve_parked_call: bool,
     /// The heartbeat interval, whole seconds, both ways.
     #[arg(long, value_name = "SECONDS", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3600))]
     pub heartbeat: u32,
@@ -123,6 +158,9 @@ pub struct SimulateArgs {
     /// A flow file, or a recorded session (JSON lines), that is played to each client that has opened its lines.
     #[arg(long, value_name = "FILE")]
     pub play: Option<PathBuf>,
+    /// A file of commands with times, carried out once the first client has opened its lines.
+    #[arg(long, value_name = "FILE")]
+    pub script: Option<PathBuf>,
     /// Writes the phones and their users as CSV, the inventory that a gateway reads.
     #[arg(long, value_name = "FILE")]
     pub write_inventory: Option<PathBuf>,
@@ -140,6 +178,12 @@ impl SimulateArgs {
         if self.tls_listen.len() > self.listen.len() {
             return Err(Error::TlsAddresses { tls: self.tls_listen.len(), plain: self.listen.len() });
         }
+        let features = if self.plain { FeatureMix::NONE } else { self.features() };
+        // A little over 1 is what shares that add up to it can come to.
+        if features.sum() > 1.0 + 1e-9 {
+            return Err(Error::Shares(features.sum()));
+        }
+        let quiet = self.play.is_some() || self.script.is_some();
         let manager = |(i, listen): (usize, &SocketAddr)| ManagerConfig { listen: *listen, tls_listen: self.tls_listen.get(i).copied() };
         let managers = self.listen.iter().enumerate().map(manager).collect();
         let control_list = match self.control_list {
@@ -161,7 +205,7 @@ impl SimulateArgs {
             }],
             lock_after: self.lock_after,
             calls: CallMix {
-                per_second: self.calls_per_second.unwrap_or(if self.play.is_some() { 0.0 } else { 1.0 }),
+                per_second: self.calls_per_second.unwrap_or(if quiet { 0.0 } else { 1.0 }),
                 ring: self.ring_seconds,
                 talk: self.talk_seconds,
                 abandoned: self.abandoned,
@@ -171,12 +215,32 @@ impl SimulateArgs {
                 external: self.external,
                 waiting: self.waiting,
                 restricted: self.restricted,
+                features,
             },
+            hunt_pilots: self.hunt_pilots,
+            features: Features {
+                auto_pickup: !self.no_auto_pickup,
+                preserve_parked_call: self.preserve_parked_call,
+                ..Config::default().features
+            },
+            script: self.script.as_deref().map(Script::read).transpose()?.unwrap_or_default(),
             seed: self.seed,
             heartbeat: Duration::from_secs(self.heartbeat.into()),
             control: self.control,
             recording: self.play.as_deref().map(Recording::read).transpose()?,
             ..Config::default()
         })
+    }
+
+    fn features(&self) -> FeatureMix {
+        FeatureMix {
+            transferred: self.transferred,
+            blind: self.blind,
+            conference: self.conference,
+            parked: self.parked,
+            picked_up: self.picked_up,
+            forwarded: self.forwarded,
+            hunted: self.hunted,
+        }
     }
 }

@@ -3,8 +3,9 @@
 use std::net::{Ipv4Addr, SocketAddr};
 use std::time::Duration;
 
-use super::cluster::{Account, DeviceKind, DeviceSpec, LineSpec};
+use super::cluster::{Account, Cluster, Destination, DeviceKind, DeviceSpec, Features, LineSpec, Pilot};
 use super::play::Recording;
+use super::script::Script;
 
 /// The partition of all lines.
 pub const PARTITION: &str = "Internal-PT";
@@ -62,6 +63,44 @@ pub struct CallMix {
     pub waiting: f64,
     /// Callers who withhold their number.
     pub restricted: f64,
+    /// Calls to which more happens than that.
+    pub features: FeatureMix,
+}
+
+/// The features that generated calls meet, at most one each. Shares are of all calls, from 0 to 1, and so is their sum. A call that is
+/// never answered cannot be transferred, conferred or parked.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct FeatureMix {
+    /// Transferred after a consultation call; some of these are completed while it rings, some given up.
+    pub transferred: f64,
+    /// Transferred without one.
+    pub blind: f64,
+    /// Made a conference of three, and some of four.
+    pub conference: f64,
+    /// Parked: retrieved, called back, or hung up while parked.
+    pub parked: f64,
+    /// Picked up by another phone.
+    pub picked_up: f64,
+    /// Forwarded: all calls, when busy or when not answered.
+    pub forwarded: f64,
+    /// To a hunt pilot.
+    pub hunted: f64,
+}
+
+impl FeatureMix {
+    /// Plain calls only.
+    pub const NONE: Self = Self { transferred: 0.0, blind: 0.0, conference: 0.0, parked: 0.0, picked_up: 0.0, forwarded: 0.0, hunted: 0.0 };
+
+    /// All shares together.
+    pub fn sum(&self) -> f64 {
+        self.transferred + self.blind + self.conference + self.parked + self.picked_up + self.forwarded + self.hunted
+    }
+}
+
+impl Default for FeatureMix {
+    fn default() -> Self {
+        Self { transferred: 0.06, blind: 0.03, conference: 0.03, parked: 0.03, picked_up: 0.03, forwarded: 0.06, hunted: 0.06 }
+    }
 }
 
 impl Default for CallMix {
@@ -77,6 +116,7 @@ impl Default for CallMix {
             external: 0.3,
             waiting: 0.02,
             restricted: 0.05,
+            features: FeatureMix::default(),
         }
     }
 }
@@ -94,6 +134,15 @@ pub struct Config {
     pub route_points: u32,
     /// How many lines are shared: phone 2i has the line of phone 2i - 1 as its second, for i up to this.
     pub shared_lines: u32,
+    /// How many hunt pilots: number 400000 + i, whose members are four phones each, from the first. Every second one sends on to the last
+    /// phone what nobody answers.
+    pub hunt_pilots: u32,
+    /// How calls are parked and picked up.
+    pub features: Features,
+    /// How long a line that forwards, or a member of a hunt pilot, rings before the call goes on.
+    pub forward_after: Duration,
+    /// How long a call is parked before it rings where it was parked.
+    pub revert_after: Duration,
     /// The application users.
     pub accounts: Vec<AccountConfig>,
     /// Failed logins that lock an account.
@@ -112,6 +161,8 @@ pub struct Config {
     pub output_limit: usize,
     /// Where to take commands, if anywhere.
     pub control: Option<SocketAddr>,
+    /// Commands to be carried out once the first client has opened its lines.
+    pub script: Script,
     /// A recorded flow to be played to each client that has opened its lines. Its devices and control list become part of the cluster.
     pub recording: Option<Recording>,
     /// The cluster's RSA key, PKCS#8 in PEM; a new one when there is none.
@@ -128,6 +179,10 @@ impl Default for Config {
             cti_ports: 0,
             route_points: 0,
             shared_lines: 0,
+            hunt_pilots: 2,
+            features: Features { partition: PARTITION.into(), ..Features::default() },
+            forward_after: Duration::from_secs(12),
+            revert_after: Duration::from_secs(60),
             accounts: vec![AccountConfig::default()],
             lock_after: 10,
             calls: CallMix::default(),
@@ -137,6 +192,7 @@ impl Default for Config {
             max_devices_open: 40_000,
             output_limit: 64 << 20,
             control: None,
+            script: Script::default(),
             recording: None,
             key_pem: None,
             nonce: None,
@@ -167,6 +223,18 @@ impl Config {
         let ports = (1..=self.cti_ports).map(|i| application(DeviceKind::CtiPort, format!("CTIPORT{i:04}"), 200_000 + i));
         let points = (1..=self.route_points).map(|i| application(DeviceKind::RoutePoint, format!("CTIRP{i:04}"), 300_000 + i));
         recorded.chain((1..=self.devices).map(phone)).chain(ports).chain(points).collect()
+    }
+
+    /// The hunt pilots of a cluster of these devices.
+    pub(super) fn pilots(&self, cluster: &Cluster) -> Vec<Pilot> {
+        let line = |number: u32| cluster.find_line(&(100_000 + number).to_string());
+        let pilot = |i: u32| Pilot {
+            number: (400_000 + i).to_string(),
+            partition: PARTITION.into(),
+            members: (4 * i - 3..=4 * i).filter(|number| *number <= self.devices).filter_map(line).collect(),
+            forward: line(self.devices).filter(|_| i.is_multiple_of(2)).map(Destination::Line),
+        };
+        (1..=self.hunt_pilots).map(pilot).filter(|pilot| !pilot.members.is_empty()).collect()
     }
 
     pub(super) fn accounts(&self) -> Vec<Account> {

@@ -1,6 +1,7 @@
 //! Commands: faults and single calls on demand. One line of text each, for the control socket; values, for tests.
 //!
-//! A device is named by its number (`1`), its name (`SEP000000000001`) or the number of a line that it has first (`100001`).
+//! A device is named by its number (`1`), its name (`SEP000000000001`) or the number of a line that it has first (`100001`); where it calls,
+//! `4/2` is the second line of device 4.
 //! Words are separated by spaces; `"several words"` are one, and in it `\n` and `\r` are line breaks: callers' names can be hostile.
 
 use std::str::FromStr;
@@ -8,6 +9,7 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use super::feature::{self, FEATURES, Feature};
 use super::simulation::ManagerId;
 
 /// A command.
@@ -18,6 +20,7 @@ pub enum Command {
     Status,
     Sessions,
     Window { devices: Option<(u32, u32)> },
+    Ended,
     Generate { on: bool },
     Call { from: String, to: String, restricted: bool },
     Busy { from: String, to: String },
@@ -45,6 +48,7 @@ pub enum Command {
     Garbage,
     Restart { manager: ManagerId, down: Duration },
     RestartCluster { down: Duration },
+    Feature(Feature),
 }
 
 /// Why a command was not carried out.
@@ -70,6 +74,14 @@ pub enum CommandError {
     /// No such device.
     #[error("no device {0}: give its number from 1, its name, or its directory number")]
     NoDevice(String),
+    /// Nobody to be called.
+    #[error(
+        "no destination {0}: give a device (number, name or directory number), a hunt pilot's number, or a number outside that begins with +"
+    )]
+    NoDestination(String),
+    /// What rings has nowhere to go on to.
+    #[error("what rings at {0} is neither hunted nor forwarded when nobody answers: `forward {0} noanswer TO` does that")]
+    NotForwarded(String),
     /// No such application user.
     #[error("no application user {0}: they are those of --user")]
     NoUser(String),
@@ -82,7 +94,7 @@ pub enum CommandError {
 }
 
 /// What a command looks like, and what it does.
-type Entry = (&'static str, &'static str, &'static str);
+pub(super) type Entry = (&'static str, &'static str, &'static str);
 
 /// Name, usage and effect of every command.
 const COMMANDS: &[Entry] = &[
@@ -94,8 +106,9 @@ const COMMANDS: &[Entry] = &[
         "window [FIRST LAST]",
         "with two device numbers: counts calls that touch these devices from now on; without: says the counts",
     ),
+    ("ended", "ended", "the numbers of the global calls that began and ended in the window"),
     ("generate", "generate on|off", "resumes or pauses the generator"),
-    ("call", "call FROM TO [restricted]", "one phone calls another, and it rings until answered"),
+    ("call", "call FROM TO [restricted]", "one phone calls another or a hunt pilot, and it rings until answered"),
     ("busy", "busy FROM TO", "one phone calls another and finds it busy"),
     ("external", "external TO NUMBER [NAME [restricted]]", "somebody outside calls a phone"),
     ("dial", "dial FROM NUMBER [NAME]", "a phone calls somebody outside; `answer FROM` answers for them"),
@@ -123,9 +136,13 @@ const COMMANDS: &[Entry] = &[
     ("restart-cluster", "restart-cluster SECONDS", "all of them are, and calls are lost"),
 ];
 
+fn entries() -> impl Iterator<Item = &'static Entry> {
+    COMMANDS.iter().chain(FEATURES)
+}
+
 /// The answer to `help`, one command a line.
 pub fn help() -> String {
-    COMMANDS.iter().map(|(_, usage, effect)| format!("{usage}: {effect}")).collect::<Vec<_>>().join("\n")
+    entries().map(|(_, usage, effect)| format!("{usage}: {effect}")).collect::<Vec<_>>().join("\n")
 }
 
 /// The words of a line.
@@ -143,7 +160,7 @@ fn words(line: &str) -> Result<Vec<String>, CommandError> {
     if quoted { Ok(words) } else { Err(CommandError::Quote) }
 }
 
-fn switch(word: &str) -> Option<bool> {
+pub(super) fn switch(word: &str) -> Option<bool> {
     match word {
         "on" => Some(true),
         "off" => Some(false),
@@ -166,9 +183,9 @@ impl FromStr for Command {
         let words = words(line)?;
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (name, arguments) = words.split_first().ok_or(CommandError::Empty)?;
-        let Some((_, usage, _)) = COMMANDS.iter().find(|(known, ..)| known == name) else {
-            let likeness = |entry: &&Entry| (strsim::jaro_winkler(entry.0, name) * 1e6) as u32;
-            let nearest = COMMANDS.iter().max_by_key(likeness).map_or("help", |entry| entry.0);
+        let Some((_, usage, _)) = entries().find(|(known, ..)| known == name) else {
+            let likeness = |entry: &&'static Entry| (strsim::jaro_winkler(entry.0, name) * 1e6) as u32;
+            let nearest = entries().max_by_key(likeness).map_or("help", |entry| entry.0);
             return Err(CommandError::Unknown { name: (*name).into(), nearest });
         };
         parse(name, arguments).ok_or(CommandError::Usage(usage))
@@ -182,6 +199,7 @@ fn parse(name: &str, arguments: &[&str]) -> Option<Command> {
         ("help", []) => Command::Help,
         ("status", []) => Command::Status,
         ("sessions", []) => Command::Sessions,
+        ("ended", []) => Command::Ended,
         ("window", []) => Command::Window { devices: None },
         ("window", [first, last]) => Command::Window { devices: Some((first.parse().ok()?, last.parse().ok()?)) },
         ("generate", [on]) => Command::Generate { on: switch(on)? },
@@ -217,7 +235,7 @@ fn parse(name: &str, arguments: &[&str]) -> Option<Command> {
         ("garbage", []) => Command::Garbage,
         ("restart", [which, down]) => Command::Restart { manager: manager(which)?, down: seconds(down)? },
         ("restart-cluster", [down]) => Command::RestartCluster { down: seconds(down)? },
-        _ => return None,
+        (name, arguments) => Command::Feature(feature::parse(name, arguments)?),
     })
 }
 
@@ -260,8 +278,15 @@ mod tests {
 
     #[test]
     fn every_command_of_the_help_can_be_parsed() {
-        for (name, usage, _) in COMMANDS {
-            let example = usage.replace("on|off", "on").replace(['[', ']'], "").replace("SECONDS", "1").replace("MANAGER", "0");
+        for (name, usage, _) in entries() {
+            let example = usage
+                .replace("on|off", "on")
+                .replace("all|busy|noanswer", "all")
+                .replace("TO|off", "TO")
+                .replace("...", "")
+                .replace(['[', ']'], "")
+                .replace("SECONDS", "1")
+                .replace("MANAGER", "0");
             let example = example.replace("FIRST", "1").replace("LAST", "2");
             assert!(example.parse::<Command>().is_ok(), "{name}: {example}");
         }

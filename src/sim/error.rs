@@ -45,7 +45,7 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A flow file is not one.
-    #[error("{}: {error}; a recorded session, the other kind of file that can be played, begins with `{{`", path.display())]
+    #[error("{}:{}: {}; this is read as a flow file, because a recorded session begins with `{{`", path.display(), error.line, error.fault)]
     Flow {
         /// The file.
         path: PathBuf,
@@ -62,6 +62,19 @@ pub enum Error {
         /// What is wrong.
         what: String,
     },
+    /// A line of a script is not one.
+    #[error("{}:{line}: {what}; a line of a script is SECONDS COMMAND, or a comment that begins with #", path.display())]
+    Script {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+        /// What is wrong.
+        what: String,
+    },
+    /// The shares of features are more than all calls.
+    #[error("the shares of --transferred, --blind, --conference, --parked, --picked-up, --forwarded and --hunted add up to {0}: at most 1")]
+    Shares(f64),
     /// The signals that end the process cannot be had.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

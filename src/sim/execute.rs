@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::cluster::{AccountId, AccountState, AppearanceId, CallError, Caller, Destination, DeviceId, Leg, LegKey, Party};
+use super::cluster::{AccountId, AccountState, AppearanceId, CALL_MANAGER, CallError, Caller, Destination, DeviceId, Leg, LegKey, Party};
 use super::control::{Command, CommandError, help};
 use super::simulation::{ManagerId, Simulation};
 use crate::ctiqbe::names::{CallState, CallStateCause, DeviceRegisteredReason, DeviceUnregisteredReason};
@@ -23,9 +23,15 @@ impl Simulation {
             Command::Status => return Ok(self.status()),
             Command::Sessions => return Ok(self.describe_sessions()),
             Command::Window { devices } => return self.count(*devices),
+            Command::Ended => return Ok(self.ended()),
+            Command::Feature(feature) => {
+                let answer = self.perform(feature);
+                self.deliver();
+                return answer;
+            }
             Command::Generate { on } => self.set_paused(!on),
             Command::Call { from, to, restricted } => {
-                let destination = Destination::Line(self.line_of(to)?);
+                let destination = self.destination(to)?;
                 self.place(Caller::Phone(self.phone(from)?, *restricted), destination)?;
             }
             Command::Busy { from, to } => {
@@ -135,7 +141,16 @@ impl Simulation {
         })
     }
 
-    fn device(&self, name: &str) -> Result<DeviceId, CommandError> {
+    /// The numbers of the global calls that ended in the window, in order, as clients have them.
+    fn ended(&self) -> String {
+        let Some(window) = self.cluster.window() else { return "no window".into() };
+        let mut calls = window.ended_calls().to_vec();
+        calls.sort_unstable();
+        let calls: Vec<String> = calls.iter().map(|call| format!("{call}/{CALL_MANAGER}")).collect();
+        format!("ended {} {}", calls.len(), calls.join(" ")).trim_end().to_owned()
+    }
+
+    pub(super) fn device(&self, name: &str) -> Result<DeviceId, CommandError> {
         let by_number = || name.parse().ok().and_then(|number| self.cluster.device_at(number));
         let by_dn = || {
             let line = self.cluster.line(self.cluster.find_line(name)?);
@@ -145,13 +160,15 @@ impl Simulation {
         found.ok_or_else(|| CommandError::NoDevice(name.into()))
     }
 
-    /// The first line of a device.
-    fn phone(&self, name: &str) -> Result<AppearanceId, CommandError> {
-        let device = self.device(name)?;
-        self.cluster.device(device).appearances.first().copied().ok_or_else(|| CommandError::NoDevice(name.into()))
+    /// A line of a device: the first, or the one after `/`.
+    pub(super) fn phone(&self, name: &str) -> Result<AppearanceId, CommandError> {
+        let (device, line) = name.split_once('/').unwrap_or((name, "1"));
+        let at = line.parse::<usize>().ok().and_then(|line| line.checked_sub(1));
+        let appearances = &self.cluster.device(self.device(device)?).appearances;
+        at.and_then(|at| appearances.get(at)).copied().ok_or_else(|| CommandError::NoDevice(name.into()))
     }
 
-    fn line_of(&self, name: &str) -> Result<super::cluster::LineId, CommandError> {
+    pub(super) fn line_of(&self, name: &str) -> Result<super::cluster::LineId, CommandError> {
         self.phone(name).map(|id| self.cluster.appearance(id).line)
     }
 
@@ -172,19 +189,19 @@ impl Simulation {
         }
     }
 
-    fn leg(&self, device: &str, wanted: impl Fn(&Leg) -> bool) -> Result<LegKey, CommandError> {
+    pub(super) fn leg(&self, device: &str, wanted: impl Fn(&Leg) -> bool) -> Result<LegKey, CommandError> {
         let id = self.device(device)?;
         Ok(self.cluster.find_leg(id, wanted).ok_or(CallError::State)?)
     }
 
     fn place(&mut self, caller: Caller, destination: Destination) -> Result<(), CommandError> {
-        let call = self.cluster.place(caller, destination)?;
+        let call = self.cluster.place(caller, &destination)?;
         self.limit_ringing(call);
         Ok(())
     }
 
     fn answer(&mut self, device: &str) -> Result<(), CommandError> {
-        let ringing = self.leg(device, |l| l.state == CallState::ACCEPTED);
+        let ringing = self.leg(device, Leg::rings);
         let (key, leg) = match ringing {
             Ok(key) => (key, Some(key.leg)),
             Err(_) => (self.leg(device, |l| l.state == CallState::RINGBACK)?, None),

@@ -2,33 +2,13 @@
 
 use std::time::Duration;
 
-use super::cluster::{CallError, CallKey, Caller, Cluster, Destination, DeviceId, DeviceKind, Leg, LegKey, Party};
+use super::cluster::{AppearanceId, CallError, CallKey, Caller, Cluster, Destination, DeviceId, DeviceKind, ForwardKind, Party};
 use super::config::CallMix;
-use crate::ctiqbe::names::{CallState, CallStateCause, DeviceState};
+use super::steps::Step;
+use crate::ctiqbe::names::{CallState, DeviceState};
 
-/// Something that happens to a call at a time that was drawn when it began.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Step {
-    /// The called side answers.
-    Answer,
-    /// A side puts the other on hold.
-    Hold,
-    /// It resumes.
-    Resume,
-    /// A side hangs up.
-    HangUp,
-    /// The cluster gives up: nobody answered.
-    NoAnswer,
-}
-
-/// A call that was placed, and what shall become of it, by time since it was placed.
-#[derive(Debug)]
-pub struct Planned {
-    /// The call.
-    pub call: CallKey,
-    /// What happens, in order.
-    pub steps: Vec<(Duration, Step)>,
-}
+/// What shall become of calls: when, counted from now, which call, and what.
+pub type Plan = Vec<(Duration, CallKey, Step)>;
 
 /// How often a device is drawn before the call is given up because all are busy.
 const DRAWS: usize = 16;
@@ -54,11 +34,23 @@ const NAMES: &[&str] = &[
     "Dr. Who?",
 ];
 
+/// What a call meets beside plain calling.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Meets {
+    Transfer,
+    Blind,
+    Conference,
+    Park,
+    Pickup,
+    Forward,
+    Hunt,
+}
+
 /// Makes calls.
 #[derive(Debug)]
 pub struct Generator {
-    mix: CallMix,
-    random: fastrand::Rng,
+    pub(super) mix: CallMix,
+    pub(super) random: fastrand::Rng,
     phones: Vec<DeviceId>,
     paused: bool,
 }
@@ -86,8 +78,8 @@ impl Generator {
         self.exponential(1.0 / self.mix.per_second)
     }
 
-    /// Places the next call, unless no phone is free for it.
-    pub fn place(&mut self, cluster: &mut Cluster) -> Option<Planned> {
+    /// Places the next call, unless no phone is free for it; what shall become of it.
+    pub fn place(&mut self, cluster: &mut Cluster) -> Option<Plan> {
         let mix = self.mix.clone();
         let mut random = || self.random.f64();
         let (busy, waiting) = (random() < mix.busy, random() < mix.waiting);
@@ -96,54 +88,146 @@ impl Generator {
         let fate = random();
         let hold = random() < mix.held;
         let ring = mix.ring.mul_f64(0.5 + random());
+        let meets = self.meets().filter(|_| !busy);
 
         let outside = Party::outside(&self.outside_number(), self.random.choice(NAMES).copied().unwrap_or_default());
+        // What happens to a call before it is answered happens to a line of the cluster.
+        let incoming = incoming || matches!(meets, Some(Meets::Pickup | Meets::Forward | Meets::Hunt));
         let placed = match (external, incoming) {
             (true, true) => {
-                let to = self.draw(cluster, None, waiting)?;
                 let caller = if restricted { outside.restricted() } else { outside };
-                cluster.place(Caller::Outside(caller), self.line_of(cluster, to, false)?)
+                self.call(cluster, Caller::Outside(caller), (busy, waiting), meets)
             }
             (true, false) => {
                 let from = self.draw(cluster, None, false)?;
                 let appearance = *cluster.device(from).appearances.first()?;
-                cluster.place(Caller::Phone(appearance, restricted), Destination::Outside(outside))
+                cluster.place(Caller::Phone(appearance, restricted), &Destination::Outside(outside))
             }
             (false, _) => {
                 let from = self.draw(cluster, None, false)?;
-                let to = self.draw(cluster, Some(from), waiting)?;
                 let appearance = *cluster.device(from).appearances.first()?;
-                cluster.place(Caller::Phone(appearance, restricted), self.line_of(cluster, to, busy)?)
+                self.call(cluster, Caller::Phone(appearance, restricted), (busy, waiting), meets)
             }
         };
         let call = placed.ok()?;
         let rings = cluster.legs(call).iter().any(|l| matches!(l.state, CallState::ACCEPTED | CallState::RINGBACK));
-        let steps = if !rings {
-            vec![(BUSY_TONE, Step::HangUp)]
+        Some(if !rings {
+            vec![(BUSY_TONE, call, Step::HangUp)]
         } else if fate < mix.abandoned {
-            vec![(ring, Step::HangUp)]
+            vec![(ring, call, Step::HangUp)]
         } else if fate < mix.abandoned + mix.no_answer {
-            vec![(mix.ring * NO_ANSWER_RINGS, Step::NoAnswer)]
+            vec![(mix.ring * NO_ANSWER_RINGS, call, Step::NoAnswer)]
         } else {
-            self.conversation(ring, hold)
-        };
-        Some(Planned { call, steps })
+            self.conversation(call, ring, hold, meets)
+        })
     }
 
-    /// An answered call: talk, perhaps a hold in its middle third, talk.
-    fn conversation(&mut self, ring: Duration, hold: bool) -> Vec<(Duration, Step)> {
-        let talk = self.exponential(self.mix.talk.as_secs_f64());
-        let mut steps = vec![(ring, Step::Answer)];
-        if hold {
-            steps.push((ring + talk / 3, Step::Hold));
-            steps.push((ring + talk * 2 / 3, Step::Resume));
+    /// Which feature the next call meets. Without any, nothing is drawn: plain calls are those of the same seed without features.
+    fn meets(&mut self) -> Option<Meets> {
+        let mix = self.mix.features;
+        if mix.sum() <= 0.0 {
+            return None;
         }
-        steps.push((ring + talk, Step::HangUp));
-        steps
+        let mut drawn = self.random.f64();
+        let shares = [
+            (mix.transferred, Meets::Transfer),
+            (mix.blind, Meets::Blind),
+            (mix.conference, Meets::Conference),
+            (mix.parked, Meets::Park),
+            (mix.picked_up, Meets::Pickup),
+            (mix.forwarded, Meets::Forward),
+            (mix.hunted, Meets::Hunt),
+        ];
+        shares.into_iter().find_map(|(share, meets)| {
+            let met = drawn < share;
+            drawn -= share;
+            met.then_some(meets)
+        })
+    }
+
+    /// Calls a phone that is drawn, or what else the feature wants to be called.
+    fn call(
+        &mut self,
+        cluster: &mut Cluster,
+        caller: Caller,
+        (busy, waiting): (bool, bool),
+        meets: Option<Meets>,
+    ) -> Result<CallKey, CallError> {
+        let from = match caller {
+            Caller::Phone(appearance, _) => Some(cluster.appearance(appearance).device),
+            Caller::Outside(_) => None,
+        };
+        let pilots: Vec<_> = cluster.pilots().collect();
+        if let (Some(Meets::Hunt), Some(pilot)) = (meets, self.random.choice(&pilots)) {
+            return cluster.place(caller, &Destination::Pilot(*pilot));
+        }
+        let to = self.draw(cluster, from, waiting).and_then(|to| first_line(cluster, to)).ok_or(CallError::Busy)?;
+        let line = cluster.appearance(to).line;
+        let destination = if busy { Destination::BusyLine(line) } else { Destination::Line(line) };
+        let forward = meets == Some(Meets::Forward);
+        // Those who do not answer are forwarded when they have rung: see `Step::ForwardNoAnswer`.
+        let (kind, destination) = match self.random.u8(0..3) {
+            _ if !forward => return cluster.place(caller, &destination),
+            0 => (ForwardKind::All, destination),
+            1 => (ForwardKind::Busy, Destination::BusyLine(line)),
+            _ => return cluster.place(caller, &destination),
+        };
+        let target = self.third_party(cluster, from).ok_or(CallError::Busy)?;
+        cluster.set_forward(line, kind, Some(target));
+        let placed = cluster.place(caller, &destination);
+        cluster.set_forward(line, kind, None);
+        placed
+    }
+
+    /// A phone that is free, or now and then somebody outside.
+    pub(super) fn third_party(&mut self, cluster: &Cluster, except: Option<DeviceId>) -> Option<Destination> {
+        if self.random.f64() < self.mix.external / 2.0 {
+            return Some(Destination::Outside(Party::outside(&self.outside_number(), "")));
+        }
+        let drawn = self.draw(cluster, except, false)?;
+        Some(Destination::Line(cluster.appearance(first_line(cluster, drawn)?).line))
+    }
+
+    /// A call that is answered, and what happens to it.
+    fn conversation(&mut self, call: CallKey, ring: Duration, hold: bool, meets: Option<Meets>) -> Plan {
+        let talk = self.talk();
+        let answered = |then: Step| vec![(ring, call, Step::Answer), (ring + talk / 2, call, then)];
+        match meets {
+            // What becomes of it then is planned then.
+            Some(Meets::Transfer) => answered(Step::Transfer),
+            Some(Meets::Blind) => answered(Step::Blind),
+            Some(Meets::Conference) => answered(Step::Confer),
+            Some(Meets::Park) => answered(Step::Park),
+            Some(Meets::Pickup) => vec![(ring, call, Step::PickUp)],
+            Some(Meets::Forward) => {
+                vec![(ring, call, Step::ForwardNoAnswer), (ring * 2, call, Step::Answer), (ring * 2 + talk, call, Step::HangUp)]
+            }
+            Some(Meets::Hunt) => {
+                let late = self.random.f64() < 0.4;
+                let on = late.then_some((ring / 2, call, Step::HuntOn));
+                on.into_iter().chain([(ring, call, Step::Answer), (ring + talk, call, Step::HangUp)]).collect()
+            }
+            // Talk, perhaps a hold in its middle third, talk.
+            None => {
+                let held = [(ring + talk / 3, call, Step::Hold), (ring + talk * 2 / 3, call, Step::Resume)];
+                let held = held.into_iter().filter(|_| hold);
+                std::iter::once((ring, call, Step::Answer)).chain(held).chain([(ring + talk, call, Step::HangUp)]).collect()
+            }
+        }
+    }
+
+    /// How long is talked.
+    pub(super) fn talk(&mut self) -> Duration {
+        self.exponential(self.mix.talk.as_secs_f64())
+    }
+
+    /// How long it rings.
+    pub(super) fn ringing(&mut self) -> Duration {
+        self.mix.ring.mul_f64(0.5 + self.random.f64())
     }
 
     /// A phone that is registered and free, or (`waiting`) one that talks.
-    fn draw(&mut self, cluster: &Cluster, except: Option<DeviceId>, waiting: bool) -> Option<DeviceId> {
+    pub(super) fn draw(&mut self, cluster: &Cluster, except: Option<DeviceId>, waiting: bool) -> Option<DeviceId> {
         let talks = |id: DeviceId| cluster.find_leg(id, |l| l.state == CallState::CONNECTED).is_some();
         let free = |id: DeviceId| cluster.device_state(id) == DeviceState::IDLE;
         let suits = |id: &DeviceId| {
@@ -154,11 +238,6 @@ impl Generator {
         };
         let drawn = (0..DRAWS).find_map(|_| self.random.choice(&self.phones).copied().filter(suits));
         if drawn.is_none() && waiting { self.draw(cluster, except, false) } else { drawn }
-    }
-
-    fn line_of(&self, cluster: &Cluster, device: DeviceId, busy: bool) -> Option<Destination> {
-        let line = cluster.appearance(*cluster.device(device).appearances.first()?).line;
-        Some(if busy { Destination::BusyLine(line) } else { Destination::Line(line) })
     }
 
     /// A number of the range that the French regulator keeps free for fiction.
@@ -172,38 +251,15 @@ impl Generator {
     }
 }
 
-/// Takes a step of a call. A call that has gone another way meanwhile is left alone.
-///
-/// # Errors
-/// When the call is not in a state that allows it.
-pub fn take(step: Step, call: CallKey, cluster: &mut Cluster) -> Result<(), CallError> {
-    let legs = cluster.legs(call);
-    let with_state = |state: CallState| legs.iter().rev().find(|l| l.state == state).map(|l| LegKey { call, leg: l.id });
-    match step {
-        Step::Answer => {
-            // Of the phones of a shared line, one that does nothing else.
-            let ringing = || legs.iter().rev().filter(|l| l.state == CallState::ACCEPTED);
-            let free = |l: &&Leg| cluster.device_state(cluster.appearance(l.appearance).device) == DeviceState::ALERTING;
-            let leg = ringing().find(free).or_else(|| ringing().next()).map(|l| l.id);
-            cluster.answer(call, leg)
-        }
-        Step::Hold => cluster.hold(with_state(CallState::CONNECTED).ok_or(CallError::State)?),
-        Step::Resume => cluster.resume(with_state(CallState::ONHOLD).ok_or(CallError::State)?),
-        Step::HangUp => {
-            cluster.clear(call, CallStateCause::NORMALCALLCLEARING);
-            Ok(())
-        }
-        Step::NoAnswer if with_state(CallState::CONNECTED).is_none() && with_state(CallState::ONHOLD).is_none() => {
-            cluster.clear(call, CallStateCause::NOANSWERFROMUSER);
-            Ok(())
-        }
-        Step::NoAnswer => Err(CallError::State),
-    }
+/// The line that a phone calls from, and is called at.
+pub(super) fn first_line(cluster: &Cluster, device: DeviceId) -> Option<AppearanceId> {
+    cluster.device(device).appearances.first().copied()
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::ctiqbe::names::CallStateCause;
     use crate::sim::config::Config;
 
     fn calls(seed: u64) -> Vec<String> {
@@ -214,8 +270,8 @@ mod tests {
             .map(|_| {
                 let gap = generator.next_gap();
                 let planned = generator.place(&mut cluster);
-                if let Some(planned) = &planned {
-                    cluster.clear(planned.call, CallStateCause::NORMALCALLCLEARING);
+                if let Some((_, call, _)) = planned.iter().flatten().next() {
+                    cluster.clear(*call, CallStateCause::NORMALCALLCLEARING);
                 }
                 let events: Vec<_> = std::iter::from_fn(|| cluster.next_event()).collect();
                 format!("{gap:?} {planned:?} {events:?}")

@@ -26,6 +26,8 @@ pub(super) enum Occurrence<'a> {
     Down { address: SocketAddr, down: Duration },
     /// It is up again.
     Up { address: SocketAddr },
+    /// A line of the script was not carried out.
+    Script { line: usize, error: &'a super::control::CommandError },
     /// It cannot come up yet.
     StillDown { address: SocketAddr, error: &'a std::io::Error },
 }
@@ -43,6 +45,7 @@ impl Occurrence<'_> {
             Self::Accept { error } => tracing::warn!(%error, "cannot accept a connection"),
             Self::Down { address, down } => tracing::info!(%address, ?down, "ctimanager goes down"),
             Self::Up { address } => tracing::info!(%address, "ctimanager is up again"),
+            Self::Script { line, error } => tracing::warn!(line, %error, "a line of the script was not carried out"),
             Self::StillDown { address, error } => tracing::warn!(%address, %error, "ctimanager cannot listen yet"),
         }
     }

@@ -172,6 +172,11 @@ impl Recording {
         self.handles.values()
     }
 
+    /// What a recorded handle stands for.
+    pub fn handle(&self, handle: i32) -> Option<&RecordedHandle> {
+        self.handles.get(&handle)
+    }
+
     /// The frame of an event with a client's own handles; `None` when one of them is not open.
     pub fn frame(&self, event: &RecordedEvent, version: u32, own: impl Fn(&RecordedHandle) -> Option<i32>) -> Option<Vec<u8>> {
         let Value::Structure(mut fields) = event.fields.clone() else { return None };

@@ -7,14 +7,17 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use super::cluster::{AccountState, AppearanceId, CallKey, Cluster, DeviceId};
+use super::cluster::{AccountState, AppearanceId, CallKey, Cluster, Counters, DeviceId, Timer, TimerKind};
 use super::config::Config;
 use super::credentials::Credentials;
-use super::generator::{Generator, Planned, Step, take};
+use super::generator::{Generator, Plan};
+use super::occurrence::Occurrence;
 use super::play::{RecordedHandle, Recording};
-use super::playing::{self, Play};
+use super::playing::{self, Play, PlayedLegs};
 use super::schedule::Schedule;
+use super::script::Script;
 use super::session::{Session, Settings, World};
+use super::steps::Step;
 use crate::ctiqbe::names::DeviceRegisteredReason;
 use crate::ctiqbe::{DecodeError, Frame};
 
@@ -22,6 +25,9 @@ use crate::ctiqbe::{DecodeError, Frame};
 const REQUEST_LIMIT: usize = 64 << 10;
 /// How long after its lines are open a recording is played to a client.
 const PLAY_DELAY: Duration = Duration::from_millis(500);
+
+/// A client that has opened no line for so long has opened all that it wants, as far as a script is concerned.
+const SCRIPT_DELAY: Duration = Duration::from_secs(1);
 
 /// A client's session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,9 +42,15 @@ pub struct ManagerId(pub usize);
 enum Task {
     NextCall,
     Call(CallKey, Step),
+    /// Something that a call waits for.
+    Timer(Timer),
     Register(DeviceId, DeviceRegisteredReason),
     /// The event of the recording at this place, for this session.
     Play(SessionId, usize),
+    /// A client may have opened all its lines, if there are still as many open.
+    BeginScript(SessionId, usize),
+    /// The line of the script at this place.
+    Script(usize),
 }
 
 #[derive(Debug)]
@@ -74,7 +86,12 @@ pub struct Simulation {
     recording: Recording,
     /// Plays that ended their session: they go on with the client that comes back.
     interrupted: Vec<Play>,
+    played_legs: PlayedLegs,
+    script: Script,
+    script_begun: bool,
     ring_limit: Duration,
+    forward_after: Duration,
+    revert_after: Duration,
     schedule: Schedule<Task>,
     clients: BTreeMap<SessionId, Client>,
     next_session: u64,
@@ -89,6 +106,10 @@ impl Simulation {
     /// A cluster as configured, at time 0.
     pub fn new(config: &Config, credentials: Credentials) -> Self {
         let mut cluster = Cluster::new(config.device_specs(), config.accounts(), config.lock_after);
+        cluster.set_features(config.features.clone());
+        for pilot in config.pilots(&cluster) {
+            cluster.set_pilot(pilot);
+        }
         let recording = config.recording.clone().unwrap_or_default();
         for account in &config.accounts {
             let recorded = recording.control_list().iter().filter_map(|name| cluster.find_device(name));
@@ -119,7 +140,12 @@ impl Simulation {
             settings,
             recording,
             interrupted: vec![],
+            played_legs: PlayedLegs::default(),
+            script: config.script.clone(),
+            script_begun: false,
             ring_limit: config.ring_limit,
+            forward_after: config.forward_after,
+            revert_after: config.revert_after,
             schedule: Schedule::new(),
             clients: BTreeMap::new(),
             next_session: 0,
@@ -165,17 +191,25 @@ impl Simulation {
         match task {
             Task::NextCall if self.generator.is_paused() => {}
             Task::NextCall => {
-                if let Some(Planned { call, steps }) = self.generator.place(&mut self.cluster) {
-                    for (after, step) in steps {
-                        self.schedule.add(self.now + after, Task::Call(call, step));
-                    }
-                }
+                let plan = self.generator.place(&mut self.cluster);
+                self.follow(plan.unwrap_or_default());
                 self.schedule_next_call();
             }
-            // A call that was hung up, held or answered on demand goes its own way.
-            Task::Call(call, step) => _ = take(step, call, &mut self.cluster),
+            Task::Call(call, step) => {
+                let plan = self.generator.take(step, call, &mut self.cluster);
+                self.follow(plan);
+            }
+            Task::Timer(timer) => self.cluster.expire(timer),
             Task::Register(device, reason) => self.cluster.register(device, reason),
             Task::Play(session, index) => self.play(session, index),
+            Task::BeginScript(session, lines) => self.begin_script(session, lines),
+            Task::Script(index) => self.run_line(index),
+        }
+    }
+
+    fn follow(&mut self, plan: Plan) {
+        for (after, call, step) in plan {
+            self.schedule.add(self.now + after, Task::Call(call, step));
         }
     }
 
@@ -211,6 +245,10 @@ impl Simulation {
         self.next_session += 1;
         let mut session = Session::new(self.now);
         session.set_heartbeats(self.heartbeats);
+        if let Some(play) = self.interrupted.last() {
+            let lines = playing::tells_standing_calls(&self.recording, play.next);
+            lines.filter_map(|handle| appearance(handle, &self.cluster)).for_each(|line| session.leave_to_play(line));
+        }
         self.clients.insert(id, Client { manager, session, play: None });
         id
     }
@@ -249,6 +287,7 @@ impl Simulation {
         }
         self.deliver();
         self.begin_play(id);
+        self.expect_script(id);
         Ok(consumed)
     }
 
@@ -261,8 +300,15 @@ impl Simulation {
         }
     }
 
-    /// Hands the cluster's events to the sessions.
+    /// Hands the cluster's events to the sessions, and waits for what is to be waited for.
     pub(super) fn deliver(&mut self) {
+        for timer in self.cluster.take_timers() {
+            let after = match timer.kind {
+                TimerKind::NoAnswer => self.forward_after,
+                TimerKind::Reversion => self.revert_after,
+            };
+            self.schedule.add(self.now + after, Task::Timer(timer));
+        }
         while let Some(event) = self.cluster.next_event() {
             for client in self.clients.values_mut() {
                 client.session.deliver(&event, &self.cluster, &self.settings);
@@ -311,6 +357,16 @@ impl Simulation {
         }
     }
 
+    /// How many calls there were.
+    pub fn counters(&self) -> Counters {
+        self.cluster.counters()
+    }
+
+    /// How many calls there are.
+    pub fn standing(&self) -> usize {
+        self.cluster.standing()
+    }
+
     /// How many CTIManagers there are.
     pub fn manager_count(&self) -> usize {
         self.refusing.len()
@@ -331,7 +387,36 @@ impl Simulation {
     /// The calls of the cluster are lost without a word.
     pub fn lose_calls(&mut self) {
         self.cluster.lose_calls();
-        self.schedule.retain(|task| !matches!(task, Task::Call(..)));
+        self.schedule.retain(|task| !matches!(task, Task::Call(..) | Task::Timer(_)));
+    }
+
+    /// The script begins when a client has opened its lines. How many those are only it knows: it has when no more are opened for a while.
+    fn expect_script(&mut self, id: SessionId) {
+        if self.script_begun || self.script.is_empty() {
+            return;
+        }
+        let lines = self.clients.get(&id).map_or(0, |client| client.session.open_counts().1);
+        if lines > 0 {
+            self.schedule.add(self.now + SCRIPT_DELAY, Task::BeginScript(id, lines));
+        }
+    }
+
+    fn begin_script(&mut self, id: SessionId, lines: usize) {
+        let open = self.clients.get(&id).map_or(0, |client| client.session.open_counts().1);
+        if self.script_begun || open != lines {
+            return;
+        }
+        self.script_begun = true;
+        for (index, (at, ..)) in self.script.lines().iter().enumerate() {
+            self.schedule.add(self.now + *at, Task::Script(index));
+        }
+    }
+
+    fn run_line(&mut self, index: usize) {
+        let Some((_, line, command)) = self.script.lines().get(index).cloned() else { return };
+        if let Err(error) = self.execute(&command) {
+            Occurrence::Script { line, error: &error }.emit();
+        }
     }
 
     fn begin_play(&mut self, id: SessionId) {
@@ -361,16 +446,22 @@ impl Simulation {
             self.schedule.retain(|task| !matches!(task, Task::Play(of, _) if *of == id));
         }
         playing::take_over(event, &mut self.cluster);
+        self.played_legs.take(event, &self.recording, &mut self.cluster);
     }
 }
 
 /// A client's own handle for what was recorded under another.
 fn own_handle(handle: &RecordedHandle, session: &Session, cluster: &Cluster) -> Option<i32> {
-    let appearance = |device: &str, dn: &str, partition: &str| -> Option<AppearanceId> {
-        cluster.find_appearance(cluster.find_device(device)?, dn, partition)
-    };
     match handle {
         RecordedHandle::Device(name) => session.device_handle(cluster.find_device(name)?),
-        RecordedHandle::Line(device, dn, partition) => session.line_handle(appearance(device, dn, partition)?),
+        RecordedHandle::Line(..) => session.line_handle(appearance(handle, cluster)?),
+    }
+}
+
+/// The line that a recorded handle stands for.
+fn appearance(handle: &RecordedHandle, cluster: &Cluster) -> Option<AppearanceId> {
+    match handle {
+        RecordedHandle::Device(_) => None,
+        RecordedHandle::Line(device, dn, partition) => cluster.find_appearance(cluster.find_device(device)?, dn, partition),
     }
 }

@@ -1,9 +1,12 @@
 //! The log on standard error: text for people, or one JSON object a line.
+//!
+//! What libraries write by the `log` crate is not taken, on purpose: they tell what they handle, frames and numbers whole. So the
+//! subscriber is not installed by `try_init`, which would take that too as soon as anybody enables its feature.
 
 use thiserror::Error;
+use tracing::subscriber::{SetGlobalDefaultError, set_global_default};
 use tracing_subscriber::EnvFilter;
-use tracing_subscriber::util::SubscriberInitExt as _;
-use tracing_subscriber::util::TryInitError;
+use tracing_subscriber::fmt::MakeWriter;
 
 use crate::config::{Log, LogFormat};
 
@@ -24,7 +27,7 @@ pub enum LogError {
     Level(String),
     /// Something else in this process logs already.
     #[error("the log is set up already: {0}")]
-    Twice(#[from] TryInitError),
+    Twice(#[from] SetGlobalDefaultError),
 }
 
 /// What is logged, in the words of `RUST_LOG`; `None` when it is no such filter.
@@ -35,14 +38,25 @@ pub fn level_filter(level: &str) -> Option<EnvFilter> {
 /// Sets the log up, once.
 ///
 /// # Errors
-/// When the filter is none.
+/// When the filter is none, or the log is set up already.
 pub fn init(options: &LogOptions, config: &Log) -> Result<(), LogError> {
+    init_to(options, config, std::io::stderr)
+}
+
+/// The same, with another place for the lines.
+///
+/// # Errors
+/// When the filter is none, or the log is set up already.
+pub fn init_to<W>(options: &LogOptions, config: &Log, writer: W) -> Result<(), LogError>
+where
+    W: for<'w> MakeWriter<'w> + Send + Sync + 'static,
+{
     let level = options.level.as_ref().unwrap_or(&config.level);
     let filter = level_filter(level).ok_or_else(|| LogError::Level(level.clone()))?;
-    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr).with_ansi(false);
+    let builder = tracing_subscriber::fmt().with_env_filter(filter).with_writer(writer).with_ansi(false);
     match options.format.unwrap_or(config.format) {
-        LogFormat::Text => builder.finish().try_init()?,
-        LogFormat::Json => builder.json().flatten_event(true).finish().try_init()?,
+        LogFormat::Text => set_global_default(builder.finish())?,
+        LogFormat::Json => set_global_default(builder.json().flatten_event(true).finish())?,
     }
     Ok(())
 }

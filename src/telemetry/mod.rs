@@ -7,6 +7,6 @@ mod log;
 mod metrics;
 mod occurrence;
 
-pub use log::{LogError, LogOptions, init, level_filter};
+pub use log::{LogError, LogOptions, init, init_to, level_filter};
 pub use metrics::{Counted, Metrics, MetricsError};
 pub use occurrence::Occurrence;

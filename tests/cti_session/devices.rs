@@ -194,6 +194,22 @@ async fn an_inventory_that_is_read_again_adds_and_removes_devices() {
 }
 
 #[tokio::test]
+async fn a_device_pool_of_the_inventory_is_told_with_the_device() {
+    let cluster = cluster(|_| {}).await;
+    let session = start(&plain(&cluster), |_, folder| {
+        std::fs::write(folder.join("devices.csv"), "device,user,device_pool\nSEP000000000001,zoe,DP-Paris\nSEP000000000002,,\n").unwrap();
+    });
+    session.until_told("SEP000000000001(zoe, DP-Paris) InService", 1).await;
+    session.until_told("SEP000000000002(-) InService", 1).await;
+    session.in_service().await;
+    session.write("devices.csv", "device,user,device_pool\nSEP000000000001,zoe,DP-Rome\nSEP000000000002,,\n");
+    session.reload().await;
+    session.until_told("SEP000000000001(zoe, DP-Rome) InService", 1).await;
+    // Its line is told again, with the device as it is now.
+    assert_eq!((session.count("SEP000000000001/100001 opened"), session.count("SEP000000000002/100002 opened")), (2, 1));
+}
+
+#[tokio::test]
 async fn a_broken_inventory_changes_nothing_when_it_is_read_again() {
     let cluster = cluster(|_| {}).await;
     let session = start(&plain(&cluster), |_, _| {});

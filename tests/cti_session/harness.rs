@@ -30,7 +30,10 @@ impl Observer for Recorder {
 }
 
 fn print(notice: &Notice<'_>) -> String {
-    let device = |device: &Device| format!("{}({})", device.name, device.user().unwrap_or("-"));
+    let device = |device: &Device| {
+        let pool = device.device_pool.as_ref().map(|pool| format!(", {pool}")).unwrap_or_default();
+        format!("{}({}{pool})", device.name, device.user().unwrap_or("-"))
+    };
     let line = |line: &Line| format!("{}/{}", line.device.name, line.dn);
     match notice {
         Notice::Connected { cluster, .. } => format!("connected to {cluster}"),

@@ -52,7 +52,7 @@ impl Playing {
 
 pub fn phone(name: &str, owner: Option<&str>) -> Arc<Device> {
     let (name, model, owner) = (name.into(), "Cisco 8861".into(), owner.map(Into::into));
-    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner, login_user: None })
+    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner, login_user: None, device_pool: None })
 }
 
 pub fn line(device: &Arc<Device>, dn: &str, partition: &str) -> Arc<Line> {

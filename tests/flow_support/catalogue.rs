@@ -9,13 +9,6 @@ fn folder() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/flows")
 }
 
-/// The ids of the catalogue.
-pub fn ids() -> Vec<String> {
-    let text = std::fs::read_to_string(folder().join("catalogue.txt")).unwrap();
-    let lines = text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#'));
-    lines.map(|line| line.split_whitespace().next().unwrap().to_owned()).collect()
-}
-
 /// The flow that the environment variable FLOW names, if it names one.
 pub fn wanted() -> Option<String> {
     std::env::var("FLOW").ok().filter(|id| !id.is_empty())

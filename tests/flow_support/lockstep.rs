@@ -21,6 +21,8 @@ use super::{Listener, PASSWORD, USER, cluster, inventory};
 
 /// How often the gateway is told the time while nothing happens.
 const STEP: Duration = Duration::from_millis(100);
+/// How often devices are asked whose legs the gateway doubts.
+const QUESTION: Duration = Duration::from_secs(5);
 /// How long time goes on after the last message: calls may end late.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 /// From the beginning of a session to its first message.
@@ -81,7 +83,7 @@ impl Lockstep {
         while self.now <= until {
             self.simulation.advance(self.now);
             self.settle();
-            self.listener.advance(self.at());
+            self.audit();
             let step = Duration::from_millis((self.now.as_millis() / STEP.as_millis() + 1) as u64 * STEP.as_millis() as u64);
             let due = [self.simulation.next_due(), self.session.deadline()].into_iter().flatten().filter(|due| *due > self.now);
             self.now = due.chain([step]).min().unwrap();
@@ -140,6 +142,18 @@ impl Lockstep {
             self.listener.gateway.observe(SessionId(0), self.at(), &notices);
         }
         !asked.is_empty() || !told.is_empty() || closes
+    }
+
+    /// What the auditor does while nothing comes from the cluster.
+    fn audit(&mut self) {
+        let gateway = &self.listener.gateway;
+        gateway.advance(self.at());
+        if self.now.as_millis().is_multiple_of(QUESTION.as_millis()) {
+            let mut devices: Vec<Arc<str>> = gateway.doubts(self.at()).into_iter().map(|(_, device)| device).collect();
+            devices.sort();
+            self.session.ask_states(&devices);
+            self.settle();
+        }
     }
 
     fn at(&self) -> Timestamp {

@@ -15,7 +15,6 @@ use callcast::hub::{Drained, Mailbox};
 use callcast::journal::Memory;
 use callcast::sim::{self, AccountConfig, Flow, Recording};
 use callcast::telemetry::Metrics;
-use callcast::time::Timestamp;
 use serde_json::Value as Json;
 
 pub const USER: &str = "ctiuser";
@@ -55,9 +54,6 @@ impl Listener {
         gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });
         Self { gateway, mailbox }
     }
-
-    /// The gateway is told the time, as its timer does while nothing comes from the cluster.
-    pub fn advance(&self, _at: Timestamp) {}
 
     /// The CloudEvents that came since the last time.
     pub fn events(&self) -> Vec<Json> {

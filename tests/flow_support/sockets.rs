@@ -3,9 +3,9 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::auditor;
 use callcast::cti::{self, SessionId, Status};
 use callcast::sim::{Flow, Recording, Simulator};
-use callcast::time::Timestamp;
 use serde_json::Value as Json;
 use tokio::sync::mpsc;
 use tokio::time::Instant;
@@ -19,7 +19,7 @@ const GAP: Duration = Duration::from_millis(20);
 const LIMIT: Duration = Duration::from_secs(25);
 /// How long to listen for what must not come.
 const AFTERWARDS: Duration = Duration::from_millis(300);
-/// How often the gateway is told the time.
+/// How often it is looked at what came.
 const TICK: Duration = Duration::from_millis(50);
 
 /// Plays a flow until `count` events of it were told, and a little longer.
@@ -39,22 +39,22 @@ pub async fn play(flow: &Flow, count: usize) -> Vec<Json> {
     let listener = Listener::new();
     let shutdown = CancellationToken::new();
     let cluster = tokio::spawn(simulator.run(shutdown.clone()));
-    let (_commands, receiver) = mpsc::channel(1);
+    let (commands, receiver) = mpsc::channel(2);
+    let auditor = tokio::spawn(auditor::run(listener.gateway.clone(), vec![commands], shutdown.clone()));
     let status = Arc::new(Status::default());
     let running = tokio::spawn(cti::run(SessionId(0), session, listener.gateway.clone(), receiver, status, shutdown.clone()));
 
     let (mut events, limit) = (Vec::new(), Instant::now() + LIMIT);
     while Instant::now() < limit && of_play(&events).len() < count {
         tokio::time::sleep(TICK).await;
-        listener.advance(Timestamp::now());
         events.extend(listener.events());
     }
     tokio::time::sleep(AFTERWARDS).await;
-    listener.advance(Timestamp::now());
     events.extend(listener.events());
     shutdown.cancel();
     running.await.unwrap().unwrap();
     cluster.await.unwrap();
+    auditor.await.unwrap();
     of_play(&events).to_vec()
 }
 
@@ -68,4 +68,18 @@ fn hurried(flow: &Flow) -> Flow {
         message.at = at;
     }
     hurried
+}
+
+/// A story without its times: what is left when nothing but their order is known. The legs of a summary have their order from their
+/// times; messages that are read at once have the same.
+pub fn without_times(story: &str) -> String {
+    let is_time = |word: &str| word.contains('.') && word.parse::<f64>().is_ok();
+    let line = |line: &str| {
+        let mut words: Vec<&str> = line.split(' ').collect();
+        words.retain(|word| !is_time(word) && !matches!(*word, "ring" | "talk" | "hold"));
+        words.join(" ")
+    };
+    let mut lines: Vec<String> = story.lines().map(line).collect();
+    lines.chunk_by_mut(|one, next| one.starts_with("  leg ") && next.starts_with("  leg ")).for_each(<[String]>::sort);
+    lines.join("\n")
 }

@@ -13,17 +13,6 @@ pub fn story(flow: &Flow, events: &[Json]) -> String {
     story.text()
 }
 
-/// A story without its times: what is left when nothing but their order is known.
-pub fn without_times(story: &str) -> String {
-    let is_time = |word: &str| word.trim_end_matches('|').parse::<f64>().is_ok() && word.contains('.');
-    let line = |line: &str| {
-        let mut words: Vec<&str> = line.split(' ').collect();
-        words.retain(|word| !is_time(word) && !matches!(*word, "ring" | "talk" | "hold"));
-        words.join(" ")
-    };
-    story.lines().map(|text| line(text) + "\n").collect()
-}
-
 /// A call.
 struct Call {
     id: String,
@@ -277,7 +266,7 @@ fn tenths(micros: i64) -> String {
 }
 
 /// A time of an event, in microseconds.
-fn micros(time: &Json) -> i64 {
+pub fn micros(time: &Json) -> i64 {
     let time = humantime::parse_rfc3339(time.as_str().unwrap_or("1970-01-01T00:00:00Z")).unwrap();
     i64::try_from(time.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }

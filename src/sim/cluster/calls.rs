@@ -1,82 +1,26 @@
-//! Calls and their legs: placed, ringing, answered, held, resumed, cleared.
+//! Plain calls: placed, ringing, answered, held, resumed, cleared.
 //!
 //! A call has a leg on each line of the cluster that takes part; a called shared line has one on each registered device with it.
 //! The order of events within an operation is that of the recorded sessions, which Cisco's client accepted.
-//!
-//! Only basic calls are here. What moves legs between calls (transfer, conference, park, pickup) or sends a call on (forwarding,
-//! redirection, hunting) belongs in files of its own beside this one; `Leg::reason` and `Parties` have its place already.
 
 use std::sync::Arc;
 
 use thiserror::Error;
 
-use super::{AppearanceId, Cluster, DeviceId, Event, LegView, LineId, Parties, Party};
-use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, DestinationType, DeviceState};
+use super::routing::End;
+use super::{AppearanceId, CallKey, Cluster, Destination, Event, FIRST_CALL, FIRST_LEG, LegKey, LegView, Parties, Party};
+use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiCallType, DestinationType, DeviceState};
 
-/// The first number of a global call: ids come back after a restart of the cluster.
-pub(super) const FIRST_CALL: i32 = 100_001;
-/// The first number of a leg.
-pub(super) const FIRST_LEG: i32 = 0x0100_0001;
 /// How many calls an appearance holds ('Maximum Number of Calls').
 pub const MAX_CALLS: usize = 4;
 /// From how many calls on an appearance is busy ('Busy Trigger').
 pub const BUSY_TRIGGER: usize = 2;
-
-/// A call, by a number that never comes back.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct CallKey(u64);
-
-/// A leg of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub struct LegKey {
-    /// The call.
-    pub call: CallKey,
-    /// The leg's number on the wire.
-    pub leg: i32,
-}
-
-/// A line's part in a call.
-#[derive(Clone, Copy, Debug)]
-pub struct Leg {
-    /// Its number on the wire.
-    pub id: i32,
-    /// Where it is.
-    pub appearance: AppearanceId,
-    /// Its state.
-    pub state: CallState,
-    /// How it came to be.
-    pub origin: CallOrigin,
-    /// Why it came to be. A basic call's is always direct.
-    pub reason: CallReason,
-    /// Whether the call is live on another device that shares the line.
-    pub remote_in_use: bool,
-}
-
-#[derive(Clone, Debug)]
-pub(super) struct Call {
-    /// The number of the global call on the wire.
-    id: i32,
-    parties: Arc<Parties>,
-    legs: Vec<Leg>,
-    counted: bool,
-}
 
 /// Who calls.
 #[derive(Clone, Debug)]
 pub enum Caller {
     /// A line on a device; `true` withholds its number and name.
     Phone(AppearanceId, bool),
-    /// Somebody outside of the cluster.
-    Outside(Party),
-}
-
-/// Who is called.
-#[derive(Clone, Debug)]
-pub enum Destination {
-    /// A line of the cluster.
-    Line(LineId),
-    /// A line of the cluster that takes no calls now.
-    BusyLine(LineId),
     /// Somebody outside of the cluster.
     Outside(Party),
 }
@@ -99,6 +43,27 @@ pub enum CallError {
     /// The leg is gone, or not in a state that allows it.
     #[error("there is no call on the device in a state that allows it")]
     State,
+    /// A line would be in a call twice.
+    #[error("a line would take part in the same call twice: choose another")]
+    SameLine,
+    /// What cannot be done to a conference.
+    #[error("a conference can gain and lose parties, but not be moved: use another call")]
+    Conference,
+    /// The device has no two calls to be made one.
+    #[error("the device has no second call that this could join: make one with `transfer`, `confer` or `call`")]
+    OneCall,
+    /// Nobody of that number is in the conference.
+    #[error("no such party in a conference of the device")]
+    NoParty,
+    /// All park numbers are taken.
+    #[error("all park numbers are taken: retrieve a call first")]
+    ParkFull,
+    /// Nobody is parked there.
+    #[error("nobody is parked at that number")]
+    NotParked,
+    /// The line's other device does not want it.
+    #[error("the call is private: `privacy DEVICE off` on the device that talks allows it")]
+    Private,
 }
 
 impl Cluster {
@@ -106,75 +71,69 @@ impl Cluster {
     ///
     /// # Errors
     /// When it cannot be placed; nothing happened then.
-    pub fn place(&mut self, from: Caller, to: Destination) -> Result<CallKey, CallError> {
-        let called = match &to {
-            Destination::Line(line) | Destination::BusyLine(line) => self.line_party(*line),
-            Destination::Outside(party) => party.clone(),
-        };
-        let ringing = match &to {
-            Destination::Line(line) => self.appearances_with_room(*line),
-            Destination::BusyLine(_) | Destination::Outside(_) => vec![],
-        };
-        let calling = match &from {
+    pub fn place(&mut self, from: Caller, to: &Destination) -> Result<CallKey, CallError> {
+        self.place_as(from, to, (CallOrigin::OUTBOUND, CtiCallType::REGULARCALL))
+    }
+
+    pub(super) fn place_as(
+        &mut self,
+        from: Caller,
+        to: &Destination,
+        (origin, call_type): (CallOrigin, CtiCallType),
+    ) -> Result<CallKey, CallError> {
+        let (calling, own_line) = match &from {
             Caller::Phone(appearance, restricted) => {
-                let at = self.appearance(*appearance);
-                if !self.device(at.device).registered {
-                    return Err(CallError::NotRegistered);
-                }
-                if self.calls_at(*appearance) >= MAX_CALLS {
-                    return Err(CallError::NoRoom);
-                }
-                let party = self.line_party(at.line);
-                if *restricted { party.restricted() } else { party }
+                self.can_call(*appearance)?;
+                let line = self.appearance(*appearance).line;
+                let party = self.line_party(line);
+                (if *restricted { party.restricted() } else { party }, Some(line))
             }
-            Caller::Outside(_) if called.outside => return Err(CallError::BothOutside),
-            Caller::Outside(_) if ringing.is_empty() => return Err(CallError::Busy),
-            Caller::Outside(party) => party.clone(),
+            Caller::Outside(_) if matches!(to, Destination::Outside(_)) => return Err(CallError::BothOutside),
+            Caller::Outside(party) => (party.clone(), None),
         };
-
-        let key = CallKey(self.next_key);
-        self.next_key += 1;
-        let far_end = called.place();
-        let parties = Arc::new(Parties {
-            calling: Some(calling),
-            called: Some(called.clone()),
-            original_called: Some(called),
-            last_redirecting: None,
-        });
-        self.calls.insert(key, Call { id: self.next_call, parties: Arc::clone(&parties), legs: vec![], counted: false });
-        self.next_call = self.next_call.wrapping_add(1);
-        self.counters.started += 1;
-
-        let mut caller_leg = None;
-        if let Caller::Phone(appearance, _) = from {
-            self.hold_others(self.appearance(appearance).device, None);
-            let leg = self.add_leg(key, appearance, CallState::DIALTONE, CallOrigin::OUTBOUND);
-            // While there is dial tone nobody knows whom it will call.
-            let dialling = Arc::new(Parties { calling: parties.calling.clone(), ..Parties::default() });
-            if let Some(view) = self.view(leg) {
-                self.events.push_back(Event::NewCall(LegView { parties: dialling, far_end, ..view }));
-            }
-            self.set_state(leg, CallState::DIALING, CallStateCause::NOERROR);
-            self.events.extend(self.view(leg).map(Event::Parties));
-            self.set_state(leg, CallState::PROCEEDING, CallStateCause::NOERROR);
-            caller_leg = Some(leg);
+        let parties = Parties { calling: Some(calling.clone()), ..Parties::default() };
+        let taken: Vec<_> = own_line.into_iter().collect();
+        let route = self.route(to, parties, CallReason::DIRECTCALL, &taken);
+        match (&from, &route.end) {
+            (Caller::Outside(_), End::Busy) => return Err(CallError::Busy),
+            (Caller::Outside(_), End::Outside(_)) => return Err(CallError::BothOutside),
+            _ => {}
         }
-        let origin =
-            if parties.calling.as_ref().is_some_and(|p| p.outside) { CallOrigin::INBOUNDEXTERNAL } else { CallOrigin::INBOUNDINTERNAL };
-        for appearance in &ringing {
-            let leg = self.add_leg(key, *appearance, CallState::OFFERING, origin);
-            self.events.extend(self.view(leg).map(Event::NewCall));
-            self.set_state(leg, CallState::ACCEPTED, CallStateCause::NOERROR);
-        }
-        if let Some(leg) = caller_leg {
-            if ringing.is_empty() && far_end == DestinationType::IN_CLUSTER {
-                self.set_state(leg, CallState::DISCONNECTED, CallStateCause::USERBUSY);
-            } else {
-                self.set_state(leg, CallState::RINGBACK, CallStateCause::NOERROR);
+
+        let parties = Arc::new(route.parties.clone());
+        let key = self.new_call(Arc::clone(&parties));
+        match from {
+            Caller::Outside(party) => self.add_outside(key, party),
+            Caller::Phone(appearance, _) => {
+                self.hold_others(self.appearance(appearance).device, None);
+                let leg = self.add_leg(key, appearance, CallState::DIALTONE, origin, CallReason::DIRECTCALL);
+                if let Some(leg) = self.leg_mut(leg) {
+                    leg.call_type = call_type;
+                }
+                // While there is dial tone nobody knows whom it will call.
+                let dialling = Arc::new(Parties { calling: Some(calling), ..Parties::default() });
+                let far_end = parties.called.as_ref().map_or(DestinationType::UNKNOWN, Party::place);
+                if let Some(view) = self.view(leg) {
+                    self.events.push_back(Event::NewCall(LegView { parties: dialling, far_end, ..view }));
+                }
+                self.set_state(leg, CallState::DIALING, CallStateCause::NOERROR);
+                self.tell_parties(leg, &parties, CallReason::DIRECTCALL);
+                self.set_state(leg, CallState::PROCEEDING, CallStateCause::NOERROR);
             }
         }
-        self.count_in_window(key);
+        self.ring(key, route);
         Ok(key)
+    }
+
+    /// Whether a line can begin a call.
+    pub(super) fn can_call(&self, appearance: AppearanceId) -> Result<(), CallError> {
+        if !self.device(self.appearance(appearance).device).registered {
+            Err(CallError::NotRegistered)
+        } else if self.calls_at(appearance) >= MAX_CALLS {
+            Err(CallError::NoRoom)
+        } else {
+            Ok(())
+        }
     }
 
     /// The called side answers: `leg` where it is a line of the cluster, else the party outside.
@@ -183,32 +142,40 @@ impl Cluster {
     /// When the call or leg does not ring.
     pub fn answer(&mut self, call: CallKey, leg: Option<i32>) -> Result<(), CallError> {
         let legs = self.legs(call);
-        let ringing = legs.iter().find(|l| Some(l.id) == leg && is_ringing(l.state)).copied();
-        let caller = legs.iter().find(|l| l.state == CallState::RINGBACK).copied();
-        let rings_outside = leg.is_none() && caller.is_some() && !legs.iter().any(|l| is_ringing(l.state));
+        let ringing = legs.iter().find(|l| Some(l.id) == leg && l.rings());
+        let caller = legs.iter().find(|l| l.state == CallState::RINGBACK);
+        let rings_outside = leg.is_none() && caller.is_some() && !legs.iter().any(super::Leg::rings);
         if ringing.is_none() && !rings_outside {
             return Err(CallError::State);
         }
+        self.be_patient_no_more(call);
         if let Some(answering) = ringing {
             self.hold_others(self.appearance(answering.appearance).device, Some(call));
+            self.name_hunt_member(call, answering);
         }
-        for side in [caller, ringing].into_iter().flatten() {
+        let others: Vec<i32> = legs.iter().filter(|l| l.rings() && Some(l.id) != leg).map(|l| l.id).collect();
+        // As recorded: of a shared line, the device that answers is first.
+        let sides = if others.is_empty() { [caller, ringing] } else { [ringing, caller] };
+        for side in sides.into_iter().flatten() {
             self.set_state(LegKey { call, leg: side.id }, CallState::CONNECTED, CallStateCause::NOERROR);
         }
-        for other in legs.iter().filter(|l| is_ringing(l.state) && Some(l.id) != leg) {
-            self.set_remote(LegKey { call, leg: other.id }, true);
+        for leg in others {
+            self.set_remote(LegKey { call, leg }, true);
         }
         Ok(())
     }
 
-    /// Puts a connected leg on hold; on a shared line it is then held on every device.
+    /// Puts a connected leg on hold; on a shared line it is then held on every device, and who has barged in is out.
     ///
     /// # Errors
     /// When the leg is not connected.
     pub fn hold(&mut self, key: LegKey) -> Result<(), CallError> {
-        let leg = self.leg_in(key, CallState::CONNECTED)?;
+        let leg = self.leg(key).filter(|l| l.state == CallState::CONNECTED).cloned().ok_or(CallError::State)?;
+        for other in self.siblings(key.call, &leg).into_iter().filter(super::Leg::is_up) {
+            self.leave(LegKey { call: key.call, leg: other.id }, CallStateCause::NORMALCALLCLEARING);
+        }
         self.set_state(key, CallState::ONHOLD, CallStateCause::NOERROR);
-        for other in self.siblings(key.call, &leg) {
+        for other in self.siblings(key.call, &leg).into_iter().filter(|l| l.remote_in_use) {
             self.set_remote(LegKey { call: key.call, leg: other.id }, false);
         }
         Ok(())
@@ -219,22 +186,30 @@ impl Cluster {
     /// # Errors
     /// When the leg is not held.
     pub fn resume(&mut self, key: LegKey) -> Result<(), CallError> {
-        let leg = self.leg_in(key, CallState::ONHOLD)?;
+        let leg = self.leg(key).filter(|l| l.state == CallState::ONHOLD).cloned().ok_or(CallError::State)?;
         self.hold_others(self.appearance(leg.appearance).device, Some(key.call));
         self.set_state(key, CallState::CONNECTED, CallStateCause::NOERROR);
-        for other in self.siblings(key.call, &leg) {
-            self.set_remote(LegKey { call: key.call, leg: other.id }, true);
-        }
+        self.set_others_remote(key.call, &leg);
         Ok(())
     }
 
-    /// A leg goes: its call ends, unless the same line still rings or is in use on another device.
+    /// The held legs of the line on other devices are in use elsewhere now.
+    pub(super) fn set_others_remote(&mut self, call: CallKey, leg: &super::Leg) {
+        for other in self.siblings(call, leg).into_iter().filter(|l| l.state == CallState::ONHOLD) {
+            self.set_remote(LegKey { call, leg: other.id }, true);
+        }
+    }
+
+    /// A leg goes: its call ends, unless the same line still rings or is in use on another device, or enough others are in a conference.
     pub fn hang_up(&mut self, key: LegKey, cause: CallStateCause) {
-        let Some(leg) = self.leg(key) else { return };
-        let others = self.siblings(key.call, &leg);
-        let is_caller = leg.origin == CallOrigin::OUTBOUND;
-        let rings_on = !is_caller && is_ringing(leg.state) && !others.is_empty();
-        if leg.remote_in_use || rings_on { self.remove_leg(key, cause) } else { self.clear(key.call, cause) }
+        let Some(leg) = self.leg(key).cloned() else { return };
+        if leg.remote_in_use || leg.rings() && !self.siblings(key.call, &leg).is_empty() {
+            self.remove_leg(key, cause);
+        } else if self.calls.get(&key.call).is_some_and(|c| c.conference.is_some()) {
+            self.leave(key, cause);
+        } else {
+            self.clear(key.call, cause);
+        }
     }
 
     /// Ends a call on all its lines. Legs in use elsewhere go first and without a disconnect.
@@ -243,17 +218,17 @@ impl Cluster {
         for leg in legs.iter().filter(|l| l.remote_in_use).chain(legs.iter().filter(|l| !l.remote_in_use)) {
             self.remove_leg(LegKey { call, leg: leg.id }, cause);
         }
-        let Some(call) = self.calls.remove(&call) else { return };
-        self.counters.ended += 1;
-        if let (true, Some(window)) = (call.counted, &mut self.window) {
-            window.ended += 1;
-        }
+        self.give_up_parking(call);
+        self.end_call(call);
     }
 
     /// A restart of the cluster: all calls are gone without a word, and their numbers begin again.
     pub fn lose_calls(&mut self) {
         self.counters.lost += self.calls.len() as u64;
         self.calls.clear();
+        self.car_park.clear();
+        self.monitored.clear();
+        self.timers.clear();
         self.events.clear();
         (self.next_call, self.next_leg) = (FIRST_CALL, FIRST_LEG);
         for device in &mut self.devices {
@@ -261,170 +236,4 @@ impl Cluster {
             device.state = DeviceState::IDLE;
         }
     }
-
-    /// The legs of a call; none when it has ended.
-    pub fn legs(&self, call: CallKey) -> Vec<Leg> {
-        self.calls.get(&call).map(|c| c.legs.clone()).unwrap_or_default()
-    }
-
-    /// Whether a call still stands.
-    pub fn stands(&self, call: CallKey) -> bool {
-        self.calls.contains_key(&call)
-    }
-
-    /// The oldest leg on a device whose state satisfies `wanted`.
-    pub fn find_leg(&self, device: DeviceId, wanted: impl Fn(&Leg) -> bool) -> Option<LegKey> {
-        self.device(device).legs.iter().find(|key| self.leg(**key).is_some_and(|l| wanted(&l))).copied()
-    }
-
-    /// The legs on an appearance as they stand, for a client that opens it.
-    pub fn standing_at(&self, appearance: AppearanceId) -> Vec<LegView> {
-        let device = self.appearance(appearance).device;
-        self.device(device).legs.iter().filter_map(|key| self.view(*key)).filter(|v| v.appearance == appearance).collect()
-    }
-
-    /// The aggregate state of a device's calls.
-    pub fn device_state(&self, device: DeviceId) -> DeviceState {
-        self.device(device).state
-    }
-
-    fn line_party(&self, id: LineId) -> Party {
-        let line = self.line(id);
-        Party {
-            number: line.dn.clone(),
-            name: line.display.clone(),
-            partition: line.partition.clone(),
-            number_allowed: true,
-            name_allowed: true,
-            outside: false,
-        }
-    }
-
-    fn appearances_with_room(&self, line: LineId) -> Vec<AppearanceId> {
-        let has_room = |id: &AppearanceId| self.device(self.appearance(*id).device).registered && self.calls_at(*id) < BUSY_TRIGGER;
-        self.line(line).appearances.iter().copied().filter(has_room).collect()
-    }
-
-    fn calls_at(&self, appearance: AppearanceId) -> usize {
-        let legs = &self.device(self.appearance(appearance).device).legs;
-        legs.iter().filter_map(|key| self.leg(*key)).filter(|l| l.appearance == appearance).count()
-    }
-
-    fn leg(&self, key: LegKey) -> Option<Leg> {
-        self.calls.get(&key.call)?.legs.iter().find(|l| l.id == key.leg).copied()
-    }
-
-    fn leg_in(&self, key: LegKey, state: CallState) -> Result<Leg, CallError> {
-        self.leg(key).filter(|l| l.state == state).ok_or(CallError::State)
-    }
-
-    /// The legs of the same line on other devices.
-    fn siblings(&self, call: CallKey, leg: &Leg) -> Vec<Leg> {
-        let line = self.appearance(leg.appearance).line;
-        self.legs(call).into_iter().filter(|l| l.id != leg.id && self.appearance(l.appearance).line == line).collect()
-    }
-
-    fn view(&self, key: LegKey) -> Option<LegView> {
-        let (call, leg) = (self.calls.get(&key.call)?, self.leg(key)?);
-        let far = if leg.origin == CallOrigin::OUTBOUND { &call.parties.called } else { &call.parties.calling };
-        Some(LegView {
-            appearance: leg.appearance,
-            leg: leg.id,
-            call: call.id,
-            state: leg.state,
-            origin: leg.origin,
-            reason: leg.reason,
-            remote_in_use: leg.remote_in_use,
-            far_end: far.as_ref().map_or(DestinationType::UNKNOWN, Party::place),
-            parties: Arc::clone(&call.parties),
-        })
-    }
-
-    /// Adds a leg, of which nobody is told yet: the first change of its state brings the device's state up to date, after the new call.
-    fn add_leg(&mut self, call: CallKey, appearance: AppearanceId, state: CallState, origin: CallOrigin) -> LegKey {
-        let key = LegKey { call, leg: self.next_leg };
-        self.next_leg = self.next_leg.wrapping_add(1);
-        let leg = Leg { id: key.leg, appearance, state, origin, reason: CallReason::DIRECTCALL, remote_in_use: false };
-        if let Some(call) = self.calls.get_mut(&call) {
-            call.legs.push(leg);
-        }
-        let device = self.appearance(appearance).device;
-        self.device_mut(device).legs.push(key);
-        key
-    }
-
-    fn remove_leg(&mut self, key: LegKey, cause: CallStateCause) {
-        let Some(leg) = self.leg(key) else { return };
-        if !leg.remote_in_use && leg.state != CallState::DISCONNECTED {
-            self.set_state(key, CallState::DISCONNECTED, cause);
-        }
-        self.set_state(key, CallState::IDLE, CallStateCause::NOERROR);
-        if let Some(call) = self.calls.get_mut(&key.call) {
-            call.legs.retain(|l| l.id != key.leg);
-        }
-        let device = self.appearance(leg.appearance).device;
-        self.device_mut(device).legs.retain(|k| *k != key);
-        self.update_device(device);
-    }
-
-    fn set_state(&mut self, key: LegKey, state: CallState, cause: CallStateCause) {
-        let Some(leg) = self.calls.get_mut(&key.call).and_then(|c| c.legs.iter_mut().find(|l| l.id == key.leg)) else { return };
-        leg.state = state;
-        let Leg { id, appearance, reason, remote_in_use, .. } = *leg;
-        self.events.push_back(Event::State { appearance, leg: id, state, cause, reason, remote_in_use });
-        self.update_device(self.appearance(appearance).device);
-    }
-
-    /// A leg of a shared line follows the device that has the call: in use there, or held everywhere.
-    fn set_remote(&mut self, key: LegKey, in_use: bool) {
-        if let Some(leg) = self.calls.get_mut(&key.call).and_then(|c| c.legs.iter_mut().find(|l| l.id == key.leg)) {
-            leg.remote_in_use = in_use;
-        }
-        self.set_state(key, if in_use { CallState::REMOTEINUSE } else { CallState::ONHOLD }, CallStateCause::NOERROR);
-    }
-
-    fn hold_others(&mut self, device: DeviceId, except: Option<CallKey>) {
-        for key in self.device(device).legs.clone() {
-            if Some(key.call) != except && self.leg_in(key, CallState::CONNECTED).is_ok() {
-                // It is connected, so that it can be held.
-                let _ = self.hold(key);
-            }
-        }
-    }
-
-    /// Active before alerting before held: the state that a telephonist would name.
-    fn update_device(&mut self, id: DeviceId) {
-        let mut state = DeviceState::IDLE;
-        for leg in self.device(id).legs.iter().filter_map(|key| self.leg(*key)) {
-            state = match leg.state {
-                CallState::IDLE | CallState::REMOTEINUSE => state,
-                CallState::ONHOLD if state == DeviceState::IDLE => DeviceState::HELD,
-                CallState::ONHOLD => state,
-                CallState::OFFERING | CallState::ACCEPTED if state != DeviceState::ACTIVE => DeviceState::ALERTING,
-                CallState::OFFERING | CallState::ACCEPTED => state,
-                _ => DeviceState::ACTIVE,
-            };
-        }
-        let device = self.device_mut(id);
-        if device.state != state {
-            device.state = state;
-            self.events.push_back(Event::DeviceState(id, state));
-        }
-    }
-
-    fn count_in_window(&mut self, key: CallKey) {
-        let Some(window) = self.window else { return };
-        let touches = self.legs(key).iter().any(|l| (window.first..=window.last).contains(&self.appearance(l.appearance).device));
-        if touches {
-            self.window = Some(super::Window { began: window.began + 1, ..window });
-            if let Some(call) = self.calls.get_mut(&key) {
-                call.counted = true;
-            }
-        }
-    }
-}
-
-/// Whether a leg in this state can be answered.
-pub(super) fn is_ringing(state: CallState) -> bool {
-    matches!(state, CallState::OFFERING | CallState::ACCEPTED)
 }

@@ -2,66 +2,11 @@
 
 use std::sync::Arc;
 
-use super::{AccountId, AppearanceId, DeviceId};
+use super::{AccountId, AppearanceId, DeviceId, Parties, Party};
 use crate::ctiqbe::names::{
-    CallOrigin, CallReason, CallState, CallStateCause, DestinationType, DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason,
-    EmStatus,
+    CallAttributeType, CallConferenceModifyStatus, CallOrigin, CallReason, CallState, CallStateCause, CtiCallType, DestinationType,
+    DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason, EmStatus, ParkStatus,
 };
-
-/// One end of a call.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Party {
-    /// The number as it is presented.
-    pub number: String,
-    /// The display name.
-    pub name: String,
-    /// The partition of a line of the cluster; empty for a party outside.
-    pub partition: String,
-    /// Whether the number may be presented. The wire carries it either way.
-    pub number_allowed: bool,
-    /// Whether the name may be presented.
-    pub name_allowed: bool,
-    /// Whether the party is outside of the cluster.
-    pub outside: bool,
-}
-
-impl Party {
-    /// A party outside of the cluster, which withholds nothing.
-    pub fn outside(number: &str, name: &str) -> Self {
-        Self { number: number.into(), name: name.into(), number_allowed: true, name_allowed: true, outside: true, ..Self::default() }
-    }
-
-    /// The same party, withholding its number and name.
-    #[must_use]
-    pub fn restricted(self) -> Self {
-        Self { number_allowed: false, name_allowed: false, ..self }
-    }
-
-    /// Where the party is, in the words of the wire.
-    pub fn place(&self) -> DestinationType {
-        if self.outside { DestinationType::EXTERNAL } else { DestinationType::IN_CLUSTER }
-    }
-}
-
-/// Who takes part in a call. `None` is a party that is not known yet, or that there is none.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Parties {
-    /// Who calls.
-    pub calling: Option<Party>,
-    /// Who is called now.
-    pub called: Option<Party>,
-    /// Who was called first.
-    pub original_called: Option<Party>,
-    /// Who sent the call on last.
-    pub last_redirecting: Option<Party>,
-}
-
-impl Parties {
-    /// The E.164 form of the caller's number, where it is one from outside.
-    pub fn globalized_calling(&self) -> &str {
-        self.calling.as_ref().filter(|p| p.outside && p.number.starts_with('+')).map_or("", |p| p.number.as_str())
-    }
-}
 
 /// A leg as it stands, whole.
 #[derive(Clone, Debug)]
@@ -76,14 +21,110 @@ pub struct LegView {
     pub state: CallState,
     /// How it came to be.
     pub origin: CallOrigin,
-    /// Why it came to be.
+    /// Why it came to be; in an event about it, why the event.
     pub reason: CallReason,
+    /// Whether it is more than an ordinary call.
+    pub call_type: CtiCallType,
     /// Whether the call is live on another device that shares the line.
     pub remote_in_use: bool,
+    /// Whether the other devices of the line may not join in.
+    pub private: bool,
     /// Who takes part.
     pub parties: Arc<Parties>,
     /// Where the far end is.
     pub far_end: DestinationType,
+}
+
+/// Two calls become one by a transfer.
+#[derive(Clone, Debug)]
+pub struct TransferNotice {
+    /// The number of the operation; the end names the same.
+    pub transaction: i32,
+    /// Who transfers.
+    pub controller: Party,
+    /// On which device.
+    pub device: DeviceId,
+    /// The global call that stays.
+    pub surviving: i32,
+    /// The one that goes.
+    pub other: i32,
+    /// The controller's leg in the call that stays.
+    pub surviving_leg: i32,
+    /// And in the one that goes.
+    pub other_leg: i32,
+}
+
+/// Several calls become one by a conference.
+#[derive(Clone, Debug)]
+pub struct ConferenceNotice {
+    /// The number of the operation; the end names the same.
+    pub transaction: i32,
+    /// Who confers.
+    pub controller: Party,
+    /// On which device.
+    pub device: DeviceId,
+    /// The global call that stays.
+    pub surviving: i32,
+    /// Those that go.
+    pub others: Vec<i32>,
+}
+
+/// Who takes part in a conference.
+#[derive(Clone, Debug)]
+pub struct Participant {
+    /// The party.
+    pub party: Party,
+    /// The number of its leg.
+    pub leg: i32,
+}
+
+/// A conference gains or loses a participant.
+#[derive(Clone, Debug)]
+pub struct ConferenceChange {
+    /// The number of the change within the conference.
+    pub sequence: i32,
+    /// The global call.
+    pub call: i32,
+    /// What happens to `changed`.
+    pub status: CallConferenceModifyStatus,
+    /// Who comes or goes.
+    pub changed: Participant,
+    /// All who are in it beside that one.
+    pub others: Vec<Participant>,
+    /// Who began it.
+    pub controller: Participant,
+    /// On which device.
+    pub device: DeviceId,
+}
+
+/// What becomes of a parked call.
+#[derive(Clone, Debug)]
+pub struct ParkNotice {
+    /// The global call.
+    pub call: i32,
+    /// The number of the operation: all notices about one parked call have the same.
+    pub transaction: u64,
+    /// What becomes of it.
+    pub status: ParkStatus,
+    /// Where it is parked.
+    pub number: Party,
+    /// Who is parked.
+    pub parked: Party,
+}
+
+/// Somebody joins a call on a shared line.
+#[derive(Clone, Debug)]
+pub struct BargeNotice {
+    /// The number of the operation.
+    pub transaction: i32,
+    /// The line.
+    pub line: Party,
+    /// The global call that is joined.
+    pub surviving: i32,
+    /// The one that was there while it was done.
+    pub other: i32,
+    /// Whether by a conference bridge.
+    pub conference: bool,
 }
 
 /// Why a device or line that was open is closed by the cluster.
@@ -93,6 +134,17 @@ pub enum Restriction {
     Device(DeviceId),
     /// 'Allow Control of Device from CTI' of the line: all devices with it are concerned.
     Line(AppearanceId),
+}
+
+/// What is known of a leg beside its state: that it is monitored or recorded.
+#[derive(Clone, Debug)]
+pub struct Attribute {
+    /// What it is.
+    pub kind: CallAttributeType,
+    /// Who monitors, is monitored or records.
+    pub party: Party,
+    /// On which device; empty for one outside.
+    pub device: String,
 }
 
 /// Something that happened.
@@ -110,13 +162,43 @@ pub enum Event {
         state: CallState,
         /// Why, when it ends.
         cause: CallStateCause,
-        /// The leg's reason.
+        /// The leg's reason, or the feature that changes it.
         reason: CallReason,
         /// Whether the call is live on another device that shares the line.
         remote_in_use: bool,
     },
     /// A leg learns who takes part.
     Parties(LegView),
+    /// A leg is part of another global call from now on.
+    CallChanged(LegView),
+    /// A line hears that a transfer begins.
+    TransferStarted(AppearanceId, Arc<TransferNotice>),
+    /// And that it is done.
+    TransferEnded(AppearanceId, i32),
+    /// A line hears that a conference begins.
+    ConferenceStarted(AppearanceId, Arc<ConferenceNotice>),
+    /// And that it is done.
+    ConferenceEnded(AppearanceId, Arc<ConferenceNotice>),
+    /// A leg (its place and number) of a conference hears who comes or goes, and why.
+    ConferenceChanged(AppearanceId, i32, CallReason, Arc<ConferenceChange>),
+    /// The line that parked a call hears what becomes of it.
+    Park(AppearanceId, Arc<ParkNotice>),
+    /// All calls to a line go elsewhere (or, `None`, no more).
+    Forwarding(AppearanceId, Option<Party>),
+    /// A caller of a hunt pilot (its line and global call) is sent on, because no member answers.
+    HuntSentOn(AppearanceId, i32, Party),
+    /// Somebody joins a call on a shared line.
+    BargeStarted(AppearanceId, Arc<BargeNotice>),
+    /// And has.
+    BargeEnded(AppearanceId, Arc<BargeNotice>),
+    /// The other devices of the line may not join a leg's call, or may again.
+    Privacy(LegView),
+    /// A leg (its place and number) is monitored (`true`), or no more.
+    Monitored(AppearanceId, i32, bool),
+    /// A leg (its place and number) is recorded (`true`), or no more.
+    Recorded(AppearanceId, i32, bool),
+    /// A leg (its place and number) is monitored or recorded by somebody.
+    Attribute(AppearanceId, i32, Arc<Attribute>),
     /// The aggregate state of a device's calls changed.
     DeviceState(DeviceId, DeviceState),
     /// A device registered.

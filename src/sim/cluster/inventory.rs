@@ -4,8 +4,9 @@ use std::collections::HashMap;
 
 use foldhash::fast::FixedState;
 
-use super::calls::{FIRST_CALL, FIRST_LEG};
-use super::{Account, Appearance, AppearanceId, Cluster, Counters, Device, DeviceId, DeviceKind, Line, LineId};
+use super::{
+    Account, Appearance, AppearanceId, Cluster, Counters, Device, DeviceId, DeviceKind, FIRST_CALL, FIRST_LEG, Features, Line, LineId,
+};
 use crate::ctiqbe::names::DeviceState;
 
 /// A line on a device that shall be.
@@ -52,6 +53,13 @@ impl Cluster {
             counters: Counters::default(),
             window: None,
             events: std::collections::VecDeque::new(),
+            timers: vec![],
+            features: Features::default(),
+            pilots: vec![],
+            car_park: std::collections::BTreeMap::new(),
+            next_parking: 0,
+            next_transaction: 0,
+            monitored: HashMap::default(),
         };
         let mut known = HashMap::new();
         for spec in specs {
@@ -72,7 +80,7 @@ impl Cluster {
                 let line = LineId(self.lines.len() as u32);
                 self.by_dn.entry(line_spec.dn.clone()).or_insert(line);
                 let LineSpec { dn, partition, display } = line_spec;
-                self.lines.push(Line { dn, partition, display, restricted: false, appearances: vec![] });
+                self.lines.push(Line { dn, partition, display, restricted: false, appearances: vec![], forwards: Default::default() });
                 line
             });
             let appearance = AppearanceId(self.appearances.len() as u32);

@@ -6,27 +6,47 @@
 //!
 //! - `inventory`: devices and lines, made from the configuration
 //! - `accounts`: application users and their login
-//! - `calls`: calls and their legs. Transfer, conference, park, pickup, forwarding and hunting get their own files beside it
+//! - `party`, `legs`: who takes part, and what happens to a single leg; every operation is made of that
+//! - `calls`: plain calls. `routing`: where a call goes, and where it is sent on to; `forwarding`, `hunt`: what decides that
+//! - `transfer`, `conference`, `park`, `pickup`, `shared`, `monitoring`: the features, a file each
 //! - `registration`: registration, Extension Mobility, the two check boxes
 
 mod accounts;
 mod calls;
+mod conference;
 mod event;
+mod forwarding;
+mod hunt;
 mod inventory;
+mod legs;
+mod monitoring;
+mod park;
+mod party;
+mod pickup;
 mod registration;
+mod routing;
+mod shared;
 #[cfg(test)]
 mod tests;
+mod transfer;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeMap, HashMap, VecDeque};
 
 use foldhash::fast::FixedState;
 
 pub use accounts::{Account, AccountId, AccountState};
-pub use calls::{BUSY_TRIGGER, CallError, CallKey, Caller, Destination, Leg, LegKey, MAX_CALLS};
-pub use event::{Event, LegView, Parties, Party, Restriction};
+pub use calls::{BUSY_TRIGGER, CallError, Caller, MAX_CALLS};
+pub use event::{
+    Attribute, BargeNotice, ConferenceChange, ConferenceNotice, Event, LegView, ParkNotice, Participant, Restriction, TransferNotice,
+};
+pub use hunt::{Pilot, PilotId};
 pub use inventory::{DeviceSpec, LineSpec};
+pub use legs::{CallKey, Consultation, Leg, LegKey};
+pub use park::Features;
+pub use party::{Parties, Party};
+pub use routing::{Destination, ForwardKind};
 
-use calls::Call;
+use legs::{Call, FIRST_CALL, FIRST_LEG};
 
 /// The number of the only CallManager node, which is half of every handle.
 pub const CALL_MANAGER: i32 = 1;
@@ -104,6 +124,8 @@ pub struct Line {
     pub restricted: bool,
     /// The devices that have it.
     pub appearances: Vec<AppearanceId>,
+    /// Where its calls go instead.
+    forwards: routing::Forwards,
 }
 
 /// A line on a device.
@@ -128,8 +150,11 @@ pub struct Counters {
     pub lost: u64,
 }
 
+/// So many ended calls a window remembers by number: it may be open for days.
+const REMEMBERED: usize = 1_000_000;
+
 /// Calls that touch some devices, counted from a moment on.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Window {
     first: DeviceId,
     last: DeviceId,
@@ -137,6 +162,46 @@ pub struct Window {
     pub began: u64,
     /// Those of them that ended.
     pub ended: u64,
+    /// The numbers of those, the first million.
+    ended_calls: Vec<i32>,
+}
+
+impl Window {
+    /// The numbers of the global calls that ended, the first million, in the order in which they did.
+    pub fn ended_calls(&self) -> &[i32] {
+        &self.ended_calls
+    }
+
+    fn covers(&self, device: DeviceId) -> bool {
+        (self.first..=self.last).contains(&device)
+    }
+
+    fn note_ended(&mut self, call: i32) {
+        self.ended += 1;
+        if self.ended_calls.len() < REMEMBERED {
+            self.ended_calls.push(call);
+        }
+    }
+}
+
+/// Something that happens to a call unless something else does before; how long that takes is the clock's business.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timer {
+    /// What.
+    pub kind: TimerKind,
+    /// To which call.
+    pub call: CallKey,
+    /// What the call's count was: when it is another, nobody waits for this any more.
+    patience: u32,
+}
+
+/// What a [`Timer`] is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TimerKind {
+    /// A line that forwards, or a member of a hunt group, does not answer.
+    NoAnswer,
+    /// A parked call rings again where it was parked.
+    Reversion,
 }
 
 /// The cluster.
@@ -156,6 +221,14 @@ pub struct Cluster {
     counters: Counters,
     window: Option<Window>,
     events: VecDeque<Event>,
+    timers: Vec<Timer>,
+    features: Features,
+    pilots: Vec<Pilot>,
+    car_park: BTreeMap<u32, park::Parked>,
+    next_parking: u64,
+    next_transaction: i32,
+    /// Who listens, by the number of the leg that is listened to.
+    monitored: HashMap<i32, LegKey, FixedState>,
 }
 
 impl Cluster {
@@ -238,11 +311,24 @@ impl Cluster {
 
     /// Counts calls that touch the devices `first` to `last` from now on.
     pub fn open_window(&mut self, first: DeviceId, last: DeviceId) {
-        self.window = Some(Window { first, last, began: 0, ended: 0 });
+        self.window = Some(Window { first, last, began: 0, ended: 0, ended_calls: vec![] });
+        for call in self.calls.values_mut() {
+            call.counted = false;
+        }
     }
 
     /// The calls counted since [`Cluster::open_window`].
-    pub fn window(&self) -> Option<Window> {
-        self.window
+    pub fn window(&self) -> Option<&Window> {
+        self.window.as_ref()
+    }
+
+    /// How the cluster parks and picks up.
+    pub fn set_features(&mut self, features: Features) {
+        self.features = features;
+    }
+
+    /// What has begun to be waited for since the last time.
+    pub fn take_timers(&mut self) -> Vec<Timer> {
+        std::mem::take(&mut self.timers)
     }
 }

@@ -1,7 +1,7 @@
 //! Registration of devices, Extension Mobility, and the two check boxes 'Allow Control of Device from CTI'.
 
 use super::{AppearanceId, Cluster, DeviceId, Event, Restriction};
-use crate::ctiqbe::names::{CallStateCause, DeviceRegisteredReason, DeviceUnregisteredReason, EmStatus};
+use crate::ctiqbe::names::{CallStateCause, DeviceRegisteredReason, DeviceState, DeviceUnregisteredReason, EmStatus};
 
 impl Cluster {
     /// A device unregisters: its calls end, its lines and itself go out of service. Nothing happens when it is not registered.
@@ -40,6 +40,11 @@ impl Cluster {
     pub fn know(&mut self, id: DeviceId, registered: bool, login_user: Option<String>) {
         let device = self.device_mut(id);
         (device.registered, device.login_user) = (registered, login_user);
+    }
+
+    /// The state of a device, without an event, as above.
+    pub fn know_state(&mut self, id: DeviceId, state: DeviceState) {
+        self.device_mut(id).state = state;
     }
 
     /// Unticks (`true`) or ticks 'Allow Control of Device from CTI' of a device.

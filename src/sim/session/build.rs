@@ -6,17 +6,20 @@
 use std::sync::LazyLock;
 
 use crate::ctiqbe::messages::{
-    CallPartyInfoChangedEvent, CallStateChangedEvent_V2, DeviceInServiceEvent, DeviceInfo, DeviceInfoDynamic, DeviceInfoStatic,
-    DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo, DeviceRegistrationInfo, ExistingCallEvent, LineInServiceEvent, LineInfo,
-    LineIntercomSpeedDialInfo, NewCallEvent, PartyDNInfo, ProviderCapabilitiesInfo, ProviderInitResponse, ProviderOpenCompletedEvent,
-    ProviderOpenResponse, ProviderUserChangedEvent, SIPUrl,
+    CallAttributeInfoEvent, CallConferenceStateChangedEvent, CallPartyInfoChangedEvent, CallPrivacyChangedEvent, CallStateChangedEvent_V2,
+    DeviceInServiceEvent, DeviceInfo, DeviceInfoDynamic, DeviceInfoStatic, DeviceLineInfoEvent, DeviceRegisteredEventWithLineInfo,
+    DeviceRegistrationInfo, ExistingCallEvent, GlobalCallHandleChangedEvent, LineBargeStartedEvent, LineCBargeStartedEvent,
+    LineConferenceEndedEvent, LineConferenceStartedEvent, LineInServiceEvent, LineInfo, LineIntercomSpeedDialInfo,
+    LineTransferStartedEvent, NewCallEvent, ParticipantInfo, PartyDNInfo, ProviderCapabilitiesInfo, ProviderInitResponse,
+    ProviderOpenCompletedEvent, ProviderOpenResponse, ProviderUserChangedEvent, SIPUrl,
 };
 use crate::ctiqbe::names::{
-    DeviceControlType, DeviceLineInfoContent, DeviceProtocol, DeviceRegistrationStatus, DeviceType, ProviderCapabilityBitmask,
+    CtiPatternUsage, DestinationType, DeviceControlType, DeviceLineInfoContent, DeviceProtocol, DeviceRegistrationStatus, DeviceType,
+    ProviderCapabilityBitmask,
 };
 use crate::ctiqbe::value::{Value, encode};
 use crate::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, latin1, schema};
-use crate::sim::cluster::{Account, BUSY_TRIGGER, Cluster, Device, DeviceId, DeviceKind, MAX_CALLS, Party};
+use crate::sim::cluster::{Account, BUSY_TRIGGER, CALL_MANAGER, Cluster, Device, DeviceId, DeviceKind, MAX_CALLS, Party};
 
 const EMPTY: Text<'static> = Text::new(b"");
 const VERSION: Text<'static> = Text::new(b"15.0.1.10000-32");
@@ -52,6 +55,15 @@ pub(super) static NEW_CALL: LazyLock<NewCallEvent<'static>> = LazyLock::new(blan
 pub(super) static EXISTING_CALL: LazyLock<ExistingCallEvent<'static>> = LazyLock::new(blank);
 pub(super) static CALL_STATE: LazyLock<CallStateChangedEvent_V2<'static>> = LazyLock::new(blank);
 pub(super) static PARTY_INFO: LazyLock<CallPartyInfoChangedEvent<'static>> = LazyLock::new(blank);
+pub(super) static CALL_CHANGED: LazyLock<GlobalCallHandleChangedEvent<'static>> = LazyLock::new(blank);
+pub(super) static TRANSFER_STARTED: LazyLock<LineTransferStartedEvent<'static>> = LazyLock::new(blank);
+pub(super) static CONFERENCE_STARTED: LazyLock<LineConferenceStartedEvent<'static>> = LazyLock::new(blank);
+pub(super) static CONFERENCE_ENDED: LazyLock<LineConferenceEndedEvent<'static>> = LazyLock::new(blank);
+pub(super) static CONFERENCE_CHANGED: LazyLock<CallConferenceStateChangedEvent<'static>> = LazyLock::new(blank);
+pub(super) static BARGE_STARTED: LazyLock<LineBargeStartedEvent<'static>> = LazyLock::new(blank);
+pub(super) static CBARGE_STARTED: LazyLock<LineCBargeStartedEvent<'static>> = LazyLock::new(blank);
+pub(super) static PRIVACY: LazyLock<CallPrivacyChangedEvent<'static>> = LazyLock::new(blank);
+pub(super) static ATTRIBUTE: LazyLock<CallAttributeInfoEvent<'static>> = LazyLock::new(blank);
 pub(super) static DEVICE_IN_SERVICE: LazyLock<DeviceInServiceEvent<'static>> =
     LazyLock::new(|| DeviceInServiceEvent { locale: ENGLISH_UNITED_STATES, supported_encoding: ENCODING, ..blank() });
 pub(super) static LINE_IN_SERVICE: LazyLock<LineInServiceEvent<'static>> = LazyLock::new(blank);
@@ -83,6 +95,9 @@ pub(super) struct PartyTexts<'a> {
     pub number_allowed: bool,
     /// Whether the name may be presented.
     pub name_allowed: bool,
+    /// What the number is used for.
+    pub usage: CtiPatternUsage,
+    member: [std::borrow::Cow<'a, [u8]>; 2],
 }
 
 impl<'a> PartyTexts<'a> {
@@ -96,6 +111,39 @@ impl<'a> PartyTexts<'a> {
             wide_name: Wide::Str(party.map_or("", |p| &p.name)),
             number_allowed: party.is_none_or(|p| p.number_allowed),
             name_allowed: party.is_none_or(|p| p.name_allowed),
+            usage: party.map_or(CtiPatternUsage::UNKNOWN, |p| p.usage),
+            member: party.and_then(|p| p.hunt_member.as_ref()).map_or([latin1(""), latin1("")], |m| [latin1(&m.0), latin1(&m.1)]),
+        }
+    }
+
+    /// The number of the line that answered for a hunt pilot.
+    pub fn hunt_member(&self) -> Text<'_> {
+        let [number, _] = &self.member;
+        Text::new(number)
+    }
+
+    /// Its partition.
+    pub fn hunt_member_partition(&self) -> Text<'_> {
+        let [_, partition] = &self.member;
+        Text::new(partition)
+    }
+
+    /// As a participant of a conference.
+    pub fn participant(&self, leg: i32, place: DestinationType) -> ParticipantInfo<'_> {
+        ParticipantInfo {
+            participant_number: self.number(),
+            un_modified_participant_number: self.number(),
+            participant_name: self.name(),
+            number_pi: self.number_allowed,
+            name_pi: self.name_allowed,
+            endpoint_type: place,
+            // What was recorded for those who take part.
+            state: 1,
+            un_modified_paticipant_unicode_display_name: self.wide_name,
+            participant_dn_info: self.dn_info(),
+            call_manager_id: CALL_MANAGER,
+            call_leg_id: leg,
+            ..CONFERENCE_CHANGED.changed_participant_info
         }
     }
 

@@ -85,10 +85,16 @@ impl Session {
         let line_call_manager_id = CALL_MANAGER;
         self.send(&LineOpenResponse { sequence_number, result: CtiFailure::OK, line_call_manager_id, line_id, auto_accept_status });
         self.send_line_in_service(line_id);
+        if self.told_by_play.contains(&appearance) {
+            return;
+        }
         if filter.b_existing_call_event {
             for view in world.cluster.standing_at(appearance) {
                 self.send_existing_call(line_id, &view, world.cluster);
             }
+        }
+        for notice in world.cluster.parked_by(appearance) {
+            self.send_park_status(appearance, &notice, true);
         }
         if filter.b_existing_call_completed {
             self.send(&ExistingCallCompletedEvent { line_call_manager_id, line_id });

@@ -4,7 +4,7 @@ use super::build::{REGISTERED, USER_CHANGED, capabilities, device_info, device_l
 use super::{Phase, Session, Settings};
 use crate::ctiqbe::messages::{
     DeviceClosedEvent, DeviceOutOfServiceEvent, DeviceRegisteredEventWithLineInfo, DeviceStateActiveEvent, DeviceStateAlertingEvent,
-    DeviceStateHeldEvent, DeviceStateIdleEvent, DeviceUnregisteredEvent, LineClosedEvent, LineOutOfServiceEvent,
+    DeviceStateHeldEvent, DeviceStateIdleEvent, DeviceStateWhisperEvent, DeviceUnregisteredEvent, LineClosedEvent, LineOutOfServiceEvent,
     ProviderDeviceEMLoginStatusChangedEvent, ProviderUserChangedEvent,
 };
 use crate::ctiqbe::names::{
@@ -34,6 +34,21 @@ impl Session {
             Event::State { appearance, leg, state, cause, reason, remote_in_use } => {
                 self.send_call_state(*appearance, *leg, (*state, *cause), *reason, *remote_in_use);
             }
+            Event::CallChanged(view) => self.send_call_changed(view),
+            Event::TransferStarted(line, notice) => self.send_transfer_started(*line, notice, cluster),
+            Event::TransferEnded(line, transaction) => self.send_transfer_ended(*line, *transaction),
+            Event::ConferenceStarted(line, notice) => self.send_conference_started(*line, notice, cluster),
+            Event::ConferenceEnded(line, notice) => self.send_conference_ended(*line, notice, cluster),
+            Event::ConferenceChanged(line, leg, reason, change) => self.send_conference_changed((*line, *leg), *reason, change, cluster),
+            Event::Park(line, notice) => self.send_park_status(*line, notice, false),
+            Event::Forwarding(line, to) => self.send_forwarding(*line, to.as_ref()),
+            Event::HuntSentOn(line, call, to) => self.send_hunt_status(*line, *call, to),
+            Event::BargeStarted(line, notice) => self.send_barge_started(*line, notice),
+            Event::BargeEnded(line, notice) => self.send_barge_ended(*line, notice),
+            Event::Privacy(view) => self.send_privacy(view),
+            Event::Monitored(line, leg, on) => self.send_monitored(*line, *leg, *on),
+            Event::Recorded(line, leg, on) => self.send_recorded(*line, *leg, *on),
+            Event::Attribute(line, leg, attribute) => self.send_attribute(*line, *leg, attribute),
             Event::DeviceState(device, state) => self.send_device_state(*device, *state),
             Event::Registered(device, reason) => self.registered(*device, *reason, scene),
             Event::Unregistered(device, reason) => self.unregistered(*device, *reason, scene),
@@ -73,6 +88,9 @@ impl Session {
                 self.send(&DeviceStateAlertingEvent { device_call_manager_id, device_id });
             }
             DeviceState::HELD if filter.device_hold_state => self.send(&DeviceStateHeldEvent { device_call_manager_id, device_id }),
+            DeviceState::WHISPER if filter.device_whisper_state => {
+                self.send(&DeviceStateWhisperEvent { device_call_manager_id, device_id });
+            }
             _ => {}
         }
     }

@@ -4,7 +4,7 @@
 //! everything else. Requests are answered in the order of the recorded sessions: the response, then what it brings about.
 //! - `provider`: the way from the first request to an open provider, the control list, acquiring devices
 //! - `devices`: opening devices and lines, and calls that stand already
-//! - `calls`, `events`: events of the cluster, for the clients that asked for them
+//! - `calls`, `features`, `events`: events of the cluster, for the clients that asked for them
 //! - `build`: the structures that several messages carry
 //!
 //! An unknown or malformed request is answered by `FailureResponse` and never ends the session; a broken frame does, since the stream is lost.
@@ -13,6 +13,7 @@ mod build;
 mod calls;
 mod devices;
 mod events;
+mod features;
 mod provider;
 #[cfg(test)]
 mod tests;
@@ -106,6 +107,8 @@ pub struct Session {
     /// In the order of the handles, so that everything done to all of them has an order.
     handles: BTreeMap<i32, Opened>,
     next_handle: i32,
+    /// Lines of which somebody else tells the calls that stand.
+    told_by_play: HashSet<AppearanceId, FixedState>,
     heard: Duration,
     next_heartbeat: Duration,
     heartbeats: bool,
@@ -126,6 +129,7 @@ impl Session {
             lines: HashMap::default(),
             handles: BTreeMap::new(),
             next_handle: FIRST_HANDLE,
+            told_by_play: HashSet::default(),
             heard: now,
             next_heartbeat: now,
             heartbeats: true,
@@ -183,6 +187,11 @@ impl Session {
     /// Stops or resumes the heartbeats that it sends.
     pub fn set_heartbeats(&mut self, on: bool) {
         self.heartbeats = on;
+    }
+
+    /// What stands on a line, and that this is all, will be told by what is played.
+    pub fn leave_to_play(&mut self, line: AppearanceId) {
+        self.told_by_play.insert(line);
     }
 
     /// Says bytes as they are: recorded messages, or garbage.

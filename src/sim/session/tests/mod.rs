@@ -2,6 +2,7 @@
 
 mod calls;
 mod devices;
+mod flows;
 mod opening;
 mod transcripts;
 

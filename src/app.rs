@@ -20,6 +20,7 @@ use crate::cti::{self, SessionId};
 use crate::gateway::Gateway;
 use crate::health::{self, Sessions};
 use crate::journal::Memory;
+use crate::numbers::{self, NumberPlan};
 use crate::telemetry::{Metrics, MetricsError};
 use crate::time::Timestamp;
 use crate::{api, auditor};
@@ -30,6 +31,9 @@ pub enum AppError {
     /// The HTTP listener cannot be had.
     #[error(transparent)]
     Bind(#[from] api::BindError),
+    /// The rules of numbers are wrong.
+    #[error(transparent)]
+    Numbers(#[from] numbers::ConfigError),
     /// Metrics cannot be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -78,7 +82,10 @@ impl App {
         // Seconds since 1970: later starts have later epochs, and no event id is given twice.
         let epoch = Timestamp::now().0 / 1_000_000;
         let journal = Memory::new(epoch, config.journal.max_events, config.journal.max_mebibytes.saturating_mul(1 << 20));
-        let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld);
+        // The first mistake is enough: `check` tells them all, and comes before.
+        let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
+        let numbers = NumberPlan::new(&config.numbers).map_err(first)?;
+        let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
         let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new()?));
         let sessions = Sessions::new(config.sessions.len(), config.ready.devices_in_service);
         let server = api::Server::bind(config.api.clone(), Arc::clone(&gateway), Arc::new(sessions.clone())).await?;

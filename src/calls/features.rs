@@ -8,7 +8,7 @@ use std::sync::Arc;
 use crate::cti::{LineHandle, SessionId};
 use crate::ctiqbe::messages::LineParkStatusEvent;
 use crate::ctiqbe::names::{CallReason, ParkStatus};
-use crate::event::{Detail, Direction, Diversion, EventType, HandlePair, Park, Party, Transfer, TransferKind};
+use crate::event::{Detail, Direction, Diversion, EventType, HandlePair, Park, Parties, Party, Transfer, TransferKind};
 
 use super::call::{Call, CallKey, Parked, REMEMBERED};
 use super::leg::LegKey;
@@ -113,10 +113,6 @@ impl CallModel {
         let Merged { loser, survivor, controller, shown_by } = merged;
         let shown_by = shown_by.and_then(|key| self.legs.get(&key));
         let Some(call) = self.calls.get_mut(&survivor) else { return };
-        let is_conference = join == Join::Conference;
-        if let Some(leg) = shown_by.filter(|leg| !is_conference && leg.ends.called != End::Unknown) {
-            call.learn(leg);
-        }
         let redirected_by = shown_by.map(|leg| leg.parties.last_redirecting()).filter(|by| !by.is_unknown());
         let by = if controller.is_unknown() { redirected_by.cloned().unwrap_or_default() } else { controller };
         let merged_from = Some(loser.id);
@@ -127,6 +123,14 @@ impl CallModel {
                     TransferKind::Replaces => loser.parties.calling().clone(),
                     _ => end_other_than(&by, loser),
                 };
+                match shown_by.filter(|leg| leg.ends.called != End::Unknown && Some(&leg.line.dn) != by.number.as_ref()) {
+                    Some(leg) => call.learn(leg),
+                    // What the controller's own legs know ends with them.
+                    None => {
+                        let stays = end_other_than(&by, call);
+                        call.parties = Arc::new(Parties::new(stays, to.clone(), to.clone(), by.clone(), to.clone()));
+                    }
+                }
                 tell_transfer(call, Transfer { kind, by, to, merged_from, at: out.at }, out);
             }
             Join::Conference => self.tell_conference(survivor, merged_from, out),
@@ -150,6 +154,10 @@ impl CallModel {
     /// A party was parked, as a leg of it tells.
     fn tell_park_of(&mut self, key: LegKey, number: String, out: &mut Output<'_>) {
         let Some(leg) = self.legs.get(&key) else { return };
+        // Who dials a park number takes somebody back, and is not parked.
+        if !leg.answered {
+            return;
+        }
         let by = leg.parties.last_redirecting().clone();
         self.tell_park(leg.call, Parked { number, partition: String::new() }, by, out);
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use crate::cti::{LineHandle, SessionId};
 use crate::ctiqbe::names::{CallOrigin, CallState};
 use crate::event::{Body, Cause, Direction, EventType, HandlePair, LegBody, LegState, LegSummary, Line, Parties};
+use crate::numbers::Site;
 use crate::time::Timestamp;
 
 use super::call::{Call, CallKey};
@@ -27,6 +28,8 @@ pub struct Leg {
     pub call: CallKey,
     pub global_call: HandlePair,
     pub line: Arc<Line>,
+    /// By whose rules its numbers are read.
+    pub site: Site,
     /// Of the message that brought it: it tells a consult call.
     pub origin: CallOrigin,
     /// From the origin; settled by the first party information, and then it never changes.

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use crate::ctiqbe::Text;
 use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiCallType};
-use crate::event::{Detail, Direction, EventType, HandlePair, LegState, Line};
+use crate::event::{Detail, Direction, EventType, HandlePair, LegState};
 use crate::time::Timestamp;
 
 use super::call::{Call, CallKey};
 use super::clock::Clock;
 use super::leg::{Leg, LegKey};
 use super::merging::Evidence;
-use super::parties::{End, Ends, RawParties, with_member};
+use super::parties::{End, Ends, RawParties, View, with_member};
 use super::pops::LegEnd;
+use super::sessions::OpenLine;
 use super::{CallModel, Output, leg, words};
 
 /// What the message that brings a new leg says of it.
@@ -55,13 +56,13 @@ impl StateChange<'_> {
 
 impl CallModel {
     pub(super) fn new_leg(&mut self, new: &NewLeg<'_>, out: &mut Output<'_>) {
-        let Some((source, line)) = self.sessions.line(new.key) else { return };
+        let Some((source, open)) = self.sessions.line(new.key) else { return };
         let Some(state) = leg::first_state(new.state, new.remote_in_use) else { return };
         if self.legs.contains_key(&new.key) {
             // Told a second time, as an existing call is after a filter change: only what changed is news.
             return self.told_again(new, out);
         }
-        let leg = self.leg_of(new, line, state, out.at);
+        let leg = self.leg_of(new, open, state, out.at);
         if self.found_again(new, &leg, out) {
             return;
         }
@@ -94,7 +95,7 @@ impl CallModel {
         self.pop_follows(key, out);
     }
 
-    fn leg_of(&self, new: &NewLeg<'_>, line: Arc<Line>, state: LegState, at: Timestamp) -> Leg {
+    fn leg_of(&self, new: &NewLeg<'_>, OpenLine { line, site }: OpenLine, state: LegState, at: Timestamp) -> Leg {
         let by_origin = words::direction(new.origin).unwrap_or_else(|| {
             let called = matches!(state, LegState::Offered | LegState::Alerting) || !new.parties.calls_from(&line);
             if called { Direction::Inbound } else { Direction::Outbound }
@@ -102,11 +103,13 @@ impl CallModel {
         let settles = words::settles_inbound(new.reason);
         let direction = if settles { Direction::Inbound } else { by_origin };
         let ends = new.parties.ends(&line, Ends::default());
-        let parties = Arc::new(new.parties.seen_from(&line, direction, ends, None, self.reveal_withheld));
+        let view = View { line: &line, direction, ends, numbers: &self.sessions.numbers, site, reveal: self.reveal_withheld };
+        let parties = Arc::new(new.parties.seen_from(&view, None));
         let mut leg = Leg {
             call: CallKey(0),
             global_call: new.global_call,
             line,
+            site,
             origin: new.origin,
             direction,
             settled: settles || names_somebody(ends),
@@ -182,7 +185,12 @@ impl CallModel {
                 let end = LegEnd { reason: change.reason, cause: change.cause, by_hunt_list: change.by_hunt_list, unobserved: false };
                 self.end_leg(key, end, out);
             }
-            next => self.enter(key, next, change.cause, out),
+            next => {
+                self.enter(key, next, change.cause, out);
+                if change.reason == CallReason::BARGE && next == LegState::Connected {
+                    self.barged(key, out);
+                }
+            }
         }
     }
 
@@ -224,7 +232,6 @@ impl CallModel {
 
     /// Takes the parties of a message into its leg; says whether that changed them.
     pub(super) fn learn_parties(&mut self, key: LegKey, raw: &RawParties<'_>, at: Timestamp) -> bool {
-        let reveal = self.reveal_withheld;
         let Some(leg) = self.legs.get_mut(&key) else { return false };
         leg.touched = at;
         leg.ends = raw.ends(&leg.line, leg.ends);
@@ -232,7 +239,15 @@ impl CallModel {
             leg.direction = Direction::Inbound;
         }
         leg.settled |= names_somebody(leg.ends);
-        let parties = raw.seen_from(&leg.line, leg.direction, leg.ends, Some(&leg.parties), reveal);
+        let view = View {
+            line: &leg.line,
+            direction: leg.direction,
+            ends: leg.ends,
+            numbers: &self.sessions.numbers,
+            site: leg.site,
+            reveal: self.reveal_withheld,
+        };
+        let parties = raw.seen_from(&view, Some(&leg.parties));
         let changed = parties != *leg.parties;
         if changed {
             leg.parties = Arc::new(parties);

@@ -196,7 +196,7 @@ impl CallModel {
             call.consults.truncate(super::call::REMEMBERED);
             call.consults.insert(0, child);
         }
-        if let Some(call) = self.calls.get_mut(&child) {
+        if let Some(call) = self.calls.get_mut(&child).filter(|_| parent.is_some()) {
             call.asks_about = parent;
         }
     }

@@ -42,6 +42,7 @@ use crate::cti::{LineHandle, Notice, SessionId};
 use crate::ctiqbe::messages::*;
 use crate::ctiqbe::{DecodeError, Frame, Message as _};
 use crate::event::{Body, Event, EventType, HandlePair};
+use crate::numbers::NumberPlan;
 use crate::time::Timestamp;
 use call::{Call, CallKey};
 use leg::{Leg, LegKey};
@@ -118,6 +119,13 @@ impl CallModel {
             moved_pops: Vec::new(),
             next_call: 0,
         }
+    }
+
+    /// The same model, which reads numbers as E.164 by this plan.
+    #[must_use]
+    pub fn with_numbers(mut self, numbers: Arc<NumberPlan>) -> Self {
+        self.sessions.numbers = numbers;
+        self
     }
 
     /// How many calls are up.

@@ -3,9 +3,10 @@
 //! The wire carries a withheld number all the same, with a flag beside it: it is dropped here, before anything downstream sees it.
 
 use crate::ctiqbe::messages::{CallPartyInfoChangedEvent, ExistingCallEvent, GlobalCallHandleChangedEvent, NewCallEvent, ParticipantInfo};
-use crate::ctiqbe::names::{CallReason, CtiPatternUsage};
+use crate::ctiqbe::names::{CallReason, CtiPatternUsage, DestinationType};
 use crate::ctiqbe::{Text, Wide};
 use crate::event::{Direction, Line, Parties, Party, Presentation};
+use crate::numbers::{NumberKind, NumberPlan, Site};
 
 use super::words;
 
@@ -38,8 +39,22 @@ pub struct RawParties<'a> {
     called_member: Text<'a>,
     /// The line at the far end, where the cluster names it.
     far_end: Text<'a>,
+    /// Where the far end is.
+    far_place: DestinationType,
     /// The feature that told them.
     pub reason: CallReason,
+}
+
+/// From where parties are seen.
+#[derive(Clone, Copy, Debug)]
+pub struct View<'v> {
+    pub line: &'v Line,
+    pub direction: Direction,
+    pub ends: Ends,
+    pub numbers: &'v NumberPlan,
+    pub site: Site,
+    /// Withheld numbers and names are told all the same.
+    pub reveal: bool,
 }
 
 /// What a party is to the line that hears of it.
@@ -112,17 +127,20 @@ macro_rules! raw_parties {
 }
 
 raw_parties!(NewCallEvent, original_called_party, original_party_name, {
+    far_place: far_endpoint_type,
     called_usage: cdpn_pattern_usage,
     calling_member: cgpn_hunt_member_dn,
     far_end: far_end_line_id_dn,
 }, ..Self::default());
 raw_parties!(ExistingCallEvent, original_called_party, original_called_party_name, {
+    far_place: far_endpoint_type,
     called_usage: cdpn_pattern_usage,
     calling_member: cgpn_hunt_member_dn,
     called_member: cdpn_hunt_member_dn,
     far_end: far_end_line_id_dn,
 });
 raw_parties!(CallPartyInfoChangedEvent, original_called_party, original_called_party_name, {
+    far_place: far_end_point_type,
     called_usage: cdpn_pattern_usage,
     calling_member: cgpn_hunt_member_dn,
     called_member: cdpn_hunt_member_dn,
@@ -223,27 +241,41 @@ impl RawParties<'_> {
     }
 
     /// The parties as the line sees them. What the message leaves empty stays as it was in `before`.
-    pub fn seen_from(&self, line: &Line, direction: Direction, ends: Ends, before: Option<&Parties>, reveal: bool) -> Parties {
-        let or_before = |raw: &RawParty<'_>, before: Option<&Party>| match before {
+    pub fn seen_from(&self, view: &View<'_>, before: Option<&Parties>) -> Parties {
+        let seen = |raw: &RawParty<'_>, before: Option<&Party>, kind: NumberKind| match before {
             Some(before) if raw.is_empty() => before.clone(),
-            _ => raw.party(reveal),
+            before => {
+                let mut party = raw.party(view.reveal);
+                party.e164 = match before {
+                    Some(known) if known.number == party.number => known.e164.clone(),
+                    _ => view.e164(raw, party.number.as_deref(), kind),
+                };
+                party
+            }
         };
-        let mut calling = or_before(&self.calling, before.map(Parties::calling));
-        let shown = calling.number.is_some();
-        calling.e164 = match (self.globalized_calling.is_empty(), before.map(Parties::calling)) {
-            (false, _) if shown => Some(self.globalized_calling.to_string()).filter(|number| is_e164(number)),
-            (true, Some(known)) if known.number == calling.number => known.e164.clone(),
-            _ => None,
-        };
-        let called = or_before(&self.called, before.map(Parties::called));
-        let original_called = or_before(&self.original_called, before.map(Parties::original_called));
-        let last_redirecting = or_before(&self.last_redirecting, before.map(Parties::last_redirecting));
-        let remote = self.remote(line, direction, ends, &calling, &called);
+        let mut calling = seen(&self.calling, before.map(Parties::calling), self.kind(view.ends.calling, NumberKind::Delivered));
+        if calling.number.is_some() && !self.globalized_calling.is_empty() {
+            calling.e164 = Some(self.globalized_calling.to_string()).filter(|number| is_e164(number)).or(calling.e164);
+        }
+        let called = seen(&self.called, before.map(Parties::called), self.kind(view.ends.called, NumberKind::Dialled));
+        let original_called = seen(&self.original_called, before.map(Parties::original_called), NumberKind::Outside);
+        let last_redirecting = seen(&self.last_redirecting, before.map(Parties::last_redirecting), NumberKind::Outside);
+        let remote = self.remote(view, &calling, &called);
         Parties::new(calling, called, original_called, last_redirecting, remote)
     }
 
+    /// What sort of number an end of the call has, whose far one is where the message says.
+    fn kind(&self, end: End, outside: NumberKind) -> NumberKind {
+        match (end, self.far_place) {
+            (End::Own, _) | (End::Other, DestinationType::IN_CLUSTER) => NumberKind::Internal,
+            (End::Other, DestinationType::EXTERNAL) => outside,
+            _ => NumberKind::Unknown,
+        }
+    }
+
     /// The far end: that one of the two which is not the line itself. A transfer can put the own number in either place.
-    fn remote(&self, line: &Line, direction: Direction, ends: Ends, calling: &Party, called: &Party) -> Party {
+    fn remote(&self, view: &View<'_>, calling: &Party, called: &Party) -> Party {
+        let View { line, direction, ends, .. } = view;
         let behind = |member: Text<'_>, number: &Party| {
             let known = !member.is_empty() && member.as_bytes() != line.dn.as_bytes();
             known.then(|| member_of(number, member.to_string()))
@@ -259,6 +291,21 @@ impl RawParties<'_> {
             (Direction::Outbound, End::Other, End::Own) => calling.clone(),
             _ => Party::default(),
         }
+    }
+}
+
+impl View<'_> {
+    /// The number in E.164 form, where the rules of its site can tell. A party with a partition is a line of the cluster.
+    fn e164(&self, raw: &RawParty<'_>, number: Option<&str>, kind: NumberKind) -> Option<String> {
+        let number = number?;
+        let (site, kind) = if raw.partition.is_empty() {
+            (self.site, if kind == NumberKind::Outside { NumberKind::Unknown } else { kind })
+        } else if raw.partition.as_bytes() == self.line.partition.as_bytes() {
+            (self.site, NumberKind::Internal)
+        } else {
+            (self.numbers.site(&raw.partition.to_str(), None), NumberKind::Internal)
+        };
+        self.numbers.e164(number, site, kind).map(|e164| e164.to_string())
     }
 }
 

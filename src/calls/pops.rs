@@ -76,7 +76,8 @@ impl CallModel {
         let talks = matches!(leg.state, LegState::Connected | LegState::Held);
         let owner = whose(&leg.line);
         let Some(pop) = call.pops.iter_mut().find(|pop| pop.id.whose == *owner) else {
-            if (leg.is_ringing() || (talks && !leg.recovered)) && leg.direction == Direction::Inbound {
+            let comes = leg.is_ringing() || (leg.state == LegState::Connected && !leg.recovered);
+            if comes && leg.direction == Direction::Inbound {
                 let id = PopId { call: call.id, whose: Arc::clone(owner) };
                 let remote = leg.parties.remote().clone();
                 let pop = Pop { id, leg: key, line: Arc::clone(&leg.line), remote, answered: talks, moved_from: None };

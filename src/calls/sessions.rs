@@ -8,6 +8,7 @@ use foldhash::fast::RandomState;
 use crate::cti::{self, DeviceChange, LineChange, LineHandle, Notice, SessionId};
 use crate::ctiqbe::names::DeviceState;
 use crate::event::{Body, Device, DeviceBody, EventType, Line, LineBody, SessionBody};
+use crate::numbers::{NumberPlan, Site};
 use crate::time::Timestamp;
 
 use super::Output;
@@ -18,6 +19,15 @@ use super::parted::{Found, Parted};
 #[derive(Debug, Default)]
 pub struct Sessions {
     sessions: HashMap<SessionId, Session>,
+    pub numbers: Arc<NumberPlan>,
+}
+
+/// A line that is open.
+#[derive(Clone, Debug)]
+pub struct OpenLine {
+    pub line: Arc<Line>,
+    /// By whose rules its numbers are read.
+    pub site: Site,
 }
 
 #[derive(Debug)]
@@ -26,7 +36,7 @@ struct Session {
     source: Arc<str>,
     devices: HashMap<Arc<str>, KnownDevice, RandomState>,
     /// The lines that are open, for the hot path.
-    lines: HashMap<LineHandle, Arc<Line>, RandomState>,
+    lines: HashMap<LineHandle, OpenLine, RandomState>,
     parted: Parted,
 }
 
@@ -78,8 +88,8 @@ impl Session {
             known.device = Arc::new(new);
             for KnownLine { line, handle } in &mut known.lines {
                 *line = Arc::new(Line::new(Arc::clone(&known.device), &line.dn, &line.partition));
-                if let Some(handle) = handle {
-                    self.lines.insert(*handle, Arc::clone(line));
+                if let Some(open) = handle.and_then(|handle| self.lines.get_mut(&handle)) {
+                    open.line = Arc::clone(line);
                 }
             }
         }
@@ -99,14 +109,14 @@ impl Session {
     }
 
     /// The line is open under this handle, or not open.
-    fn open(&mut self, session: SessionId, described: &cti::Line, handle: Option<LineHandle>) {
+    fn open(&mut self, session: SessionId, described: &cti::Line, site: Site, handle: Option<LineHandle>) {
         let known = self.line(session, described);
         let line = Arc::clone(&known.line);
         if let Some(before) = std::mem::replace(&mut known.handle, handle) {
             self.lines.remove(&before);
         }
         let Some(handle) = handle else { return };
-        let Some(before) = self.lines.insert(handle, line) else { return };
+        let Some(OpenLine { line: before, .. }) = self.lines.insert(handle, OpenLine { line, site }) else { return };
         // Given to another line without word that the one before is closed: it names that one no longer.
         let device = self.devices.get_mut(&*before.device.name);
         let known = device.and_then(|d| d.lines.iter_mut().find(|l| Arc::ptr_eq(&l.line, &before)));
@@ -129,9 +139,9 @@ impl Session {
 
 impl Sessions {
     /// The source and line of a leg; `None` when the line is not open, so that the message is not ours.
-    pub fn line(&self, key: LegKey) -> Option<(Arc<str>, Arc<Line>)> {
+    pub fn line(&self, key: LegKey) -> Option<(Arc<str>, OpenLine)> {
         let session = self.sessions.get(&key.session)?;
-        session.lines.get(&key.line).map(|line| (Arc::clone(&session.source), Arc::clone(line)))
+        session.lines.get(&key.line).map(|open| (Arc::clone(&session.source), open.clone()))
     }
 
     /// The CloudEvents source of a session that is, or was, connected.
@@ -141,7 +151,7 @@ impl Sessions {
 
     /// The line that has this handle.
     pub fn line_at(&self, session: SessionId, handle: LineHandle) -> Option<Arc<Line>> {
-        self.sessions.get(&session)?.lines.get(&handle).map(Arc::clone)
+        self.sessions.get(&session)?.lines.get(&handle).map(|open| Arc::clone(&open.line))
     }
 
     /// A leg is up on its device.
@@ -202,8 +212,8 @@ impl Sessions {
     /// The leg from before the break that this existing call is now.
     pub fn take_parted(&mut self, key: LegKey, found: &Found<'_>) -> Option<(LegKey, Leg)> {
         let session = self.sessions.get_mut(&key.session)?;
-        let line = session.lines.get(&key.line)?;
-        session.parted.take(line, key, found)
+        let open = session.lines.get(&key.line)?;
+        session.parted.take(&open.line, key, found)
     }
 
     /// The legs that were not found again on a line.
@@ -234,7 +244,7 @@ impl Sessions {
     /// Where a line forwards its calls to changed.
     pub(super) fn tell_forward(&self, id: SessionId, handle: LineHandle, to: String, out: &mut Output<'_>) {
         let Some(session) = self.sessions.get(&id) else { return };
-        let Some(line) = session.lines.get(&handle).map(Arc::clone) else { return };
+        let Some(line) = session.lines.get(&handle).map(|open| Arc::clone(&open.line)) else { return };
         let body = LineBody { line, reason: None, result: None, cure: None, forward_all: Some(to) };
         out.push(EventType::LineForwardChanged, &session.source, Body::Line(body));
     }
@@ -348,13 +358,14 @@ impl Sessions {
     }
 
     fn tell_line(&mut self, id: SessionId, described: &cti::Line, change: &LineChange<'_>, out: &mut Output<'_>) {
+        let site = self.numbers.site(&described.partition, described.device.device_pool.as_deref());
         let Some(session) = self.sessions.get_mut(&id) else { return };
         let mut body =
             LineBody { line: Arc::clone(&session.line(id, described).line), reason: None, result: None, cure: None, forward_all: None };
         let kind = match change {
-            LineChange::Opened(handle) => return session.open(id, described, Some(*handle)),
+            LineChange::Opened(handle) => return session.open(id, described, site, Some(*handle)),
             LineChange::Closed => {
-                session.open(id, described, None);
+                session.open(id, described, site, None);
                 EventType::LineOutOfService
             }
             LineChange::InService => EventType::LineInService,

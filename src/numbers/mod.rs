@@ -50,6 +50,8 @@ type Question = (Packed, Site, NumberKind);
 #[derive(Debug)]
 pub struct NumberPlan {
     config: Config,
+    /// There are no rules: what has no plus sign is not read.
+    plus_only: bool,
     /// Those of `[numbers]`, and then those of each site.
     rules: Vec<Rules>,
     partitions: HashMap<String, Site>,
@@ -81,7 +83,9 @@ impl NumberPlan {
         let (partitions, device_pools) = (names(|site| &site.partitions), names(|site| &site.device_pools));
         // The library reads its tables when it is first used: not while somebody waits for an event.
         country::international("1");
-        Self { config, rules, partitions, device_pools, cache: Mutex::new(Cache::new(cache::GENERATION)) }
+        let named = [&config.region, &config.international_prefix, &config.national_prefix, &config.outside_access];
+        let plus_only = named.iter().all(|key| key.is_none()) && config.extensions.is_empty() && config.sites.is_empty();
+        Self { config, plus_only, rules, partitions, device_pools, cache: Mutex::new(Cache::new(cache::GENERATION)) }
     }
 
     /// The site of a line: by the device pool of its device, where known, else by its partition. To be asked once for each line.
@@ -98,6 +102,9 @@ impl NumberPlan {
     pub fn e164(&self, number: &str, at: Site, kind: NumberKind) -> Option<E164> {
         // Directory numbers are written with a backslash, because a plus alone is a wildcard in patterns.
         let number = number.strip_prefix('\\').filter(|rest| rest.starts_with('+')).unwrap_or(number);
+        if self.plus_only && !number.starts_with('+') {
+            return None;
+        }
         let question = (Packed::of(number)?, at, kind);
         let lock = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(answer) = lock().get(question) {

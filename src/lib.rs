@@ -19,6 +19,7 @@ pub mod hub;
 pub mod journal;
 pub mod load;
 pub mod numbers;
+pub mod schemas;
 pub mod sim;
 pub mod sinks;
 pub mod state;

@@ -5,6 +5,7 @@
 //! | `/` and the page's files | the wall of devices and the screen-pop |
 //! | `/v1/ws` | [`crate::sinks::websocket`] |
 //! | `/v1/config` | what the page has to know |
+//! | `/schemas/` | the JSON Schemas of events: [`crate::schemas`] |
 //! | `/healthz` | 200 while the process answers |
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
 //! | `/metrics` | Prometheus' text format |
@@ -19,6 +20,7 @@ mod health;
 mod page;
 mod respond;
 mod router;
+mod schemas;
 mod server;
 
 pub use config::{Config, PageConfig};

@@ -1,9 +1,6 @@
 //! The page's files, which are part of the binary.
 
-use foldhash::fast::FixedState;
-use hyper::header::{ETAG, HeaderValue, IF_NONE_MATCH};
-use hyper::{HeaderMap, Response, StatusCode};
-use std::hash::BuildHasher as _;
+use hyper::{HeaderMap, Response};
 
 use super::respond::{self, Body};
 
@@ -39,15 +36,5 @@ files! {
 /// The file at a path, or that the browser has it already.
 pub fn file(path: &str, request: &HeaderMap) -> Option<Response<Body>> {
     let file = FILES.iter().find(|file| file.path == path)?;
-    let etag = format!("\"{:016x}\"", FixedState::default().hash_one(file.text));
-    let known = request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
-    let mut response = if known {
-        respond::with(StatusCode::NOT_MODIFIED, file.content_type, "")
-    } else {
-        respond::with(StatusCode::OK, file.content_type, file.text)
-    };
-    if let Ok(etag) = HeaderValue::from_str(&etag) {
-        response.headers_mut().insert(ETAG, etag);
-    }
-    Some(response)
+    Some(respond::unchanging(request, file.content_type, file.text))
 }

@@ -1,9 +1,12 @@
 //! Responses.
 
+use std::hash::BuildHasher as _;
+
+use foldhash::fast::FixedState;
 use http_body_util::Full;
 use hyper::body::Bytes;
-use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, HeaderName, HeaderValue};
-use hyper::{Response, StatusCode};
+use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
+use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
 
 /// All our bodies are in memory.
@@ -29,6 +32,19 @@ pub fn with(status: StatusCode, content_type: &'static str, body: impl Into<Byte
     headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-cache"));
     for (name, value) in ALWAYS {
         headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    response
+}
+
+/// A text that stays what it is, or that the client has it already.
+pub fn unchanging(request: &HeaderMap, content_type: &'static str, text: impl Into<Bytes>) -> Response<Body> {
+    let text = text.into();
+    let etag = format!("\"{:016x}\"", FixedState::default().hash_one(&text));
+    let known = request.get(IF_NONE_MATCH).is_some_and(|known| known.as_bytes() == etag.as_bytes());
+    let (status, body) = if known { (StatusCode::NOT_MODIFIED, Bytes::new()) } else { (StatusCode::OK, text) };
+    let mut response = with(status, content_type, body);
+    if let Ok(etag) = HeaderValue::from_str(&etag) {
+        response.headers_mut().insert(ETAG, etag);
     }
     response
 }

@@ -15,7 +15,7 @@ use super::config::Config;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
-use super::{handshake, page};
+use super::{handshake, page, schemas};
 use crate::gateway::Gateway;
 use crate::sinks::websocket;
 use crate::state::{Aggregate, DeviceIndex, Table};
@@ -59,12 +59,15 @@ pub fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Contex
         "/healthz" => respond::json(StatusCode::OK, &Alive { alive: true }),
         "/readyz" => ready(context),
         "/metrics" => metrics(context),
-        path => page::file(path, request.headers()).unwrap_or_else(not_found),
+        path => {
+            let headers = request.headers();
+            page::file(path, headers).or_else(|| schemas::answer(path, headers)).unwrap_or_else(not_found)
+        }
     }
 }
 
 fn not_found() -> Response<Body> {
-    let message = "there is nothing here; see /, /v1/ws, /v1/config, /healthz, /readyz, /metrics";
+    let message = "there is nothing here; see /, /v1/ws, /v1/config, /schemas/, /healthz, /readyz, /metrics";
     respond::problem(StatusCode::NOT_FOUND, "not_found", message)
 }
 

@@ -36,6 +36,7 @@ use std::sync::Arc;
 use foldhash::fast::RandomState;
 
 pub use ids::Ids;
+pub use words::{causes, diversions, reasons};
 
 use crate::cti::{LineHandle, Notice, SessionId};
 use crate::ctiqbe::messages::*;

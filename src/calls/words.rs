@@ -1,5 +1,7 @@
 //! The cluster's numbers in the words of our events.
 
+use std::collections::BTreeSet;
+
 use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiCallType};
 use crate::event::{Cause, Direction, LegState, Purpose};
 
@@ -184,6 +186,22 @@ pub fn cause(cause: CallStateCause) -> Option<Cause> {
     let sip = cause.name().is_some_and(|name| name.starts_with("CTICCMSIP"));
     let q850 = if sip { code & 0x7f } else { code };
     (cause != CallStateCause::NOERROR).then(|| Cause { code, name: cause_name(CallStateCause(q850)) })
+}
+
+/// Every reason that a leg may have, for who describes events.
+pub fn reasons() -> BTreeSet<&'static str> {
+    CallReason::VOCABULARY.values.iter().map(|(value, ..)| reason(CallReason(*value))).collect()
+}
+
+/// The reasons for which a call is sent on.
+pub fn diversions() -> BTreeSet<&'static str> {
+    let all = CallReason::VOCABULARY.values.iter().map(|(value, ..)| CallReason(*value));
+    all.filter(|one| is_diversion(*one)).map(reason).collect()
+}
+
+/// The names of all causes.
+pub fn causes() -> BTreeSet<&'static str> {
+    CallStateCause::VOCABULARY.values.iter().filter_map(|(value, ..)| cause(CallStateCause(*value))).map(|cause| cause.name).collect()
 }
 
 fn cause_name(cause: CallStateCause) -> &'static str {

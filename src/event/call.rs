@@ -6,6 +6,7 @@ use uuid::Uuid;
 
 use super::json::{push_name, push_word};
 use super::party::push_party;
+use super::words::words;
 use super::{Cause, Direction, HandlePair, Line, Parties, Party};
 use crate::time::Timestamp;
 
@@ -124,29 +125,6 @@ pub struct Durations {
     /// On hold, or parked.
     pub hold: u64,
 }
-
-macro_rules! words {
-    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident $word:literal,)* }) => {
-        $(#[$doc])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub enum $name {
-            $($(#[$variant_doc])* $variant,)*
-        }
-
-        impl $name {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// As events write it.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word,)*
-                }
-            }
-        }
-    };
-}
-pub(super) use words;
 
 words! {
     /// What a call is for.

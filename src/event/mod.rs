@@ -8,6 +8,7 @@ mod filter;
 mod json;
 mod party;
 mod pop;
+mod words;
 
 use std::sync::Arc;
 
@@ -23,26 +24,19 @@ pub use party::{Parties, Party, Presentation};
 pub use pop::{PopBody, PopId, Withdrawal};
 
 use crate::time::Timestamp;
+use words::words;
 
 macro_rules! event_types {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $schema:literal;)*) => {
-        /// The types of events. Their names are prefixed with `callcast.`.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-        pub enum EventType {
-            $($(#[$doc])* $variant,)*
+    ($($(#[doc = $doc:literal])+ $variant:ident $name:literal $schema:literal;)*) => {
+        words! {
+            /// The types of events. Their names are prefixed with `callcast.`.
+            #[derive(Hash)]
+            EventType {
+                $($(#[doc = $doc])+ $variant concat!("callcast.", $name),)*
+            }
         }
 
         impl EventType {
-            /// All of them.
-            pub const ALL: &'static [Self] = &[$(Self::$variant),*];
-
-            /// The CloudEvents `type`, as `callcast.leg.alerting`.
-            pub fn as_str(self) -> &'static str {
-                match self {
-                    $(Self::$variant => concat!("callcast.", $name),)*
-                }
-            }
-
             /// The CloudEvents `dataschema`.
             pub fn schema(self) -> &'static str {
                 match self {
@@ -172,57 +166,39 @@ pub enum Body {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct HandlePair(pub i32, pub i32);
 
-/// Who called whom, seen from one line. It never changes for a leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Direction {
-    /// The line was called.
-    Inbound,
-    /// The line called.
-    Outbound,
-}
-
-impl Direction {
-    /// As events write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Inbound => "inbound",
-            Self::Outbound => "outbound",
-        }
+words! {
+    /// Who called whom, seen from one line. It never changes for a leg.
+    Direction {
+        /// The line was called.
+        Inbound "inbound",
+        /// The line called.
+        Outbound "outbound",
     }
 }
 
-/// The state of a leg.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)] // each is the state after the event of the same name
-pub enum LegState {
-    Initiated,
-    Dialing,
-    Offered,
-    Alerting,
-    Ringback,
-    /// The far end is busy; the leg is not over yet.
-    Busy,
-    Connected,
-    Held,
-    RemoteInUse,
-    Disconnected,
-}
-
-impl LegState {
-    /// As events write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Initiated => "initiated",
-            Self::Dialing => "dialing",
-            Self::Offered => "offered",
-            Self::Alerting => "alerting",
-            Self::Ringback => "ringback",
-            Self::Busy => "busy",
-            Self::Connected => "connected",
-            Self::Held => "held",
-            Self::RemoteInUse => "remote_in_use",
-            Self::Disconnected => "disconnected",
-        }
+words! {
+    /// The state of a leg.
+    LegState {
+        /// Off-hook: nothing is dialled yet.
+        Initiated "initiated",
+        /// Digits are being dialled, or the call is on its way.
+        Dialing "dialing",
+        /// A call arrived; nothing rings yet.
+        Offered "offered",
+        /// It rings.
+        Alerting "alerting",
+        /// The far end rings.
+        Ringback "ringback",
+        /// The far end is busy; the leg is not over yet.
+        Busy "busy",
+        /// It talks.
+        Connected "connected",
+        /// It is on hold.
+        Held "held",
+        /// Another device that shares the line has the call.
+        RemoteInUse "remote_in_use",
+        /// It is over.
+        Disconnected "disconnected",
     }
 }
 

@@ -1,27 +1,19 @@
 //! Who takes part in a leg. Their JSON is made when they change and copied into every event in between.
 
 use super::json::push_string;
+use super::words::words;
 
-/// Whether a party lets its number or name be shown.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Presentation {
-    /// There is none to show. An empty party is not a withheld one.
-    #[default]
-    Unavailable,
-    /// It may be shown.
-    Allowed,
-    /// The party withholds it.
-    Restricted,
-}
-
-impl Presentation {
-    /// As events write it.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Unavailable => "unavailable",
-            Self::Allowed => "allowed",
-            Self::Restricted => "restricted",
-        }
+words! {
+    /// Whether a party lets its number or name be shown.
+    #[derive(Default)]
+    Presentation {
+        /// There is none to show. An empty party is not a withheld one.
+        #[default]
+        Unavailable "unavailable",
+        /// It may be shown.
+        Allowed "allowed",
+        /// The party withholds it.
+        Restricted "restricted",
     }
 }
 

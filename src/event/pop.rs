@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use uuid::Uuid;
 
-use super::call::words;
+use super::words::words;
 use super::{HandlePair, Line, Parties};
 
 /// The data of `pop.*`.

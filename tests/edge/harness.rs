@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callcast::api::{self, Health, RefusalReport, Report, Server, SessionReport};
 use callcast::calls::{CallModel, Ids};
-use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, Observer, SessionId};
+use callcast::cti::{Device, DeviceChange, LineChange, LineHandle, Notice, Observer, SessionId};
 use callcast::ctiqbe::messages::{CallStateChangedEvent_V2, NewCallEvent};
 use callcast::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiFailure};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, encode};
@@ -22,6 +22,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
 use tokio_tungstenite::tungstenite::{Error, Message as Frames};
 use tokio_util::sync::CancellationToken;
+
+use crate::playing::{Playing, line, phone};
 
 /// How long a test waits for anything.
 pub const LIMIT: Duration = Duration::from_secs(30);
@@ -75,8 +77,7 @@ pub fn caller<'a>(number: &'a str, name: &'a str) -> Caller<'a> {
 }
 
 fn device(i: i32) -> Arc<Device> {
-    let (name, model) = (format!("SEP{i:012X}"), "Cisco 8861".into());
-    Arc::new(Device { name, model, kind: DeviceKind::Phone, owner: Some(format!("user{i}")), login_user: None, device_pool: None })
+    phone(&format!("SEP{i:012X}"), Some(&format!("user{i}")))
 }
 
 impl Edge {
@@ -87,8 +88,7 @@ impl Edge {
     /// Phone `i`, with the line 100000 + i, of `user` i.
     pub fn phone(&self, i: i32) {
         let device = device(i);
-        let (dn, partition) = ((100_000 + i).to_string(), "Internal-PT".into());
-        let line = Arc::new(Line { device: Arc::clone(&device), dn, partition, display_name: String::new() });
+        let line = line(&device, &(100_000 + i).to_string(), "Internal-PT");
         self.tell(&Notice::Device { device: &device, change: DeviceChange::Registered });
         self.tell(&Notice::Device { device: &device, change: DeviceChange::InService });
         self.tell(&Notice::Line { line: &line, change: LineChange::Opened(LineHandle { call_manager: 1, line: i }) });
@@ -149,6 +149,13 @@ impl Edge {
 
     pub fn hang_up(&self, i: i32, call: i32) {
         self.state(i, call, CallState::IDLE);
+    }
+
+    /// Lets a flow go on until this time of it; `from` is where it is.
+    pub fn play(&self, playing: &Playing, from: Duration, until: Duration) {
+        for (_, bytes) in playing.messages().filter(|(at, _)| (from..until).contains(at)) {
+            self.tell(&Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
+        }
     }
 
     pub async fn client(&self) -> Client {

@@ -91,3 +91,45 @@ async fn what_is_not_there_is_said_in_json() {
         assert!(body["error"]["message"].is_string(), "{body}");
     }
 }
+
+#[tokio::test]
+async fn every_schema_of_the_index_is_there_under_the_id_that_events_name() {
+    let edge = edge(|_| {}).await;
+    let (head, body) = get(&edge, "/schemas/").await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/json"), "{head}");
+    let index: Value = serde_json::from_str(&body).unwrap();
+    let mut ids = Vec::new();
+    for listed in index["schemas"].as_array().unwrap() {
+        let (head, body) = get(&edge, listed["path"].as_str().unwrap()).await;
+        assert!(head.starts_with("http/1.1 200") && head.contains("content-type: application/schema+json"), "{head}");
+        assert!(head.contains("cache-control: public, max-age=3600"), "{head}");
+        let schema: Value = serde_json::from_str(&body).unwrap();
+        assert_eq!(schema["$id"], listed["id"]);
+        ids.push(schema["$id"].clone());
+    }
+    for kind in index["types"].as_array().unwrap() {
+        assert!(ids.contains(&kind["dataschema"]), "{kind}");
+    }
+}
+
+#[tokio::test]
+async fn a_schema_can_be_asked_after_without_being_sent() {
+    let edge = edge(|_| {}).await;
+    let (head, body) = request(&edge, "HEAD", "/schemas/leg.json", "").await;
+    assert!(head.starts_with("http/1.1 200") && head.contains("content-length: ") && body.is_empty(), "{head}");
+    let etag = head.lines().find_map(|line| line.strip_prefix("etag: ")).unwrap();
+    let (head, body) = request(&edge, "GET", "/schemas/leg.json", &format!("If-None-Match: {etag}\r\n")).await;
+    assert!(head.starts_with("http/1.1 304") && body.is_empty(), "{head}");
+}
+
+#[tokio::test]
+async fn who_asks_for_a_schema_that_is_not_there_is_told_which_are() {
+    let edge = edge(|_| {}).await;
+    for path in ["/schemas/legs.json", "/schemas/leg", "/schemas/.json", "/schemas/../leg.json"] {
+        let (head, body) = get(&edge, path).await;
+        assert!(head.starts_with("http/1.1 404"), "{path}: {head}");
+        assert!(body.contains(path) && body.contains("/schemas/leg.json") && body.contains("/schemas/event.json"), "{body}");
+    }
+    let (head, _) = get(&edge, "/schemasx").await;
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+}

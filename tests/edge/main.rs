@@ -7,4 +7,6 @@ mod browser;
 mod harness;
 mod http;
 mod page;
+#[path = "../events/playing.rs"]
+mod playing;
 mod websocket;

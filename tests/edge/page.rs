@@ -1,10 +1,13 @@
 //! The page in a real browser: the wall, the screen-pop, and callers who are up to no good.
 
+use std::time::Duration;
+
 use callcast::ctiqbe::names::CallState;
 use fantoccini::Locator;
 
 use crate::browser::{Browser, browser};
 use crate::harness::{Caller, Edge, caller, edge, until};
+use crate::playing::Playing;
 
 const CARD: &str = ".card";
 
@@ -18,6 +21,15 @@ async fn watching(edge: &Edge, browser: &Browser) {
 async fn open(edge: &Edge, browser: &Browser, hash: &str) {
     browser.client.goto(&format!("http://{}/{hash}", edge.address)).await.unwrap();
     browser.shows("#status", "Live").await;
+}
+
+/// A browser that watches a user of a flow's, whose phones are in service.
+async fn watching_flow(name: &str, user: &str) -> (Edge, Browser, Playing) {
+    let (edge, browser) = (edge(|_| {}).await, browser(true).await);
+    let playing = Playing::read(&format!("tests/events/examples/{name}.flow"));
+    playing.open(|notice| edge.tell(notice));
+    open(&edge, &browser, &format!("#user={user}&url=http://{}/healthz?q={{e164}}", edge.address)).await;
+    (edge, browser, playing)
 }
 
 /// The addresses of the windows that were popped.
@@ -91,8 +103,68 @@ async fn a_call_that_is_answered_elsewhere_is_withdrawn() {
     edge.hang_up(7, 1);
     edge.ring(7, 2, caller("3000", "Ben"));
     browser.shows(CARD, "Ben").await;
+    browser.shows("#recent-list li", "Answered elsewhere").await;
     let recent = browser.client.find_all(Locator::Css("#recent-list li")).await.unwrap().len();
     assert_eq!(recent, 1, "the call is told of twice");
+    browser.quit().await;
+}
+
+#[tokio::test]
+async fn a_pop_follows_its_call_when_the_caller_is_handed_over() {
+    let (edge, browser, transfer) = watching_flow("transfer", "cjones").await;
+    let seconds = Duration::from_secs;
+    edge.play(&transfer, seconds(0), seconds(25));
+    browser.shows(".card[data-state=ringing] .who", "Bob Smith").await;
+    edge.play(&transfer, seconds(25), seconds(30));
+    browser.shows(".card[data-state=talking] .who", "Bob Smith").await;
+    edge.play(&transfer, seconds(30), seconds(40));
+    browser.shows(".card[data-state=talking] .who", "Zoë Müller").await;
+    let link = browser.client.find(Locator::Css(".card a.open")).await.unwrap();
+    assert!(link.attr("href").await.unwrap().unwrap().ends_with("/healthz?q=%2B33123401000"), "the link is not that of the new caller");
+    assert_eq!(popped(&browser).await.len(), 1, "a window opened by itself although the phone did not ring");
+    browser.picture("pop-moved").await;
+    edge.play(&transfer, seconds(40), seconds(100));
+    browser.lacks(CARD).await;
+    let recent = browser.shows("#recent-list", "Zoë Müller").await;
+    assert!(recent.contains("Ended") && !recent.contains("Bob"), "{recent}");
+    browser.quit().await;
+}
+
+#[tokio::test]
+async fn a_pop_goes_with_the_reason_why() {
+    let seconds = Duration::from_secs;
+    for (user, until, reason) in [("bsmith", seconds(14), "Sent on"), ("cjones", seconds(20), "Answered elsewhere")] {
+        let (edge, browser, forward) = watching_flow("forward", user).await;
+        let rings = if user == "bsmith" { seconds(1) } else { seconds(14) };
+        edge.play(&forward, seconds(0), rings);
+        browser.shows(".card[data-state=ringing] .who", "Number withheld").await;
+        edge.play(&forward, rings, until);
+        browser.lacks(CARD).await;
+        browser.shows("#recent-list", reason).await;
+        edge.play(&forward, until, seconds(100));
+        browser.picture(&format!("pop-withdrawn-{user}")).await;
+        let recent = browser.client.find_all(Locator::Css("#recent-list li")).await.unwrap().len();
+        assert_eq!(recent, 1, "the call is told of twice");
+        browser.quit().await;
+    }
+}
+
+#[tokio::test]
+async fn a_call_that_was_there_before_the_page_is_shown_and_withdrawn_all_the_same() {
+    let (edge, browser) = (edge(|_| {}).await, browser(true).await);
+    edge.phone(7);
+    edge.ring(7, 1, caller("2000", "Zoë"));
+    open(&edge, &browser, &format!("#user=user7&url=http://{}/healthz?q={{number}}", edge.address)).await;
+    browser.shows(".card[data-state=ringing] .who", "Zoë").await;
+    assert_eq!(popped(&browser).await.len(), 1);
+    edge.state(7, 1, CallState::CONNECTED);
+    browser.shows(".card[data-state=talking] .who", "Zoë").await;
+    edge.state(7, 1, CallState::ONHOLD);
+    browser.client.refresh().await.unwrap();
+    browser.shows(".card[data-state=held] .who", "Zoë").await;
+    edge.hang_up(7, 1);
+    browser.lacks(CARD).await;
+    browser.shows("#recent-list", "Ended").await;
     browser.quit().await;
 }
 

@@ -1,26 +1,38 @@
 // The screen-pop: cards for the calls of one user, and the page that opens as the phone rings.
 
 import { partyText } from "./devices.js";
-import { Calls, isOver } from "./pop.js";
+import { Pops } from "./pop.js";
 import { fill } from "./template.js";
 import { make } from "./wall.js";
 
-const WORDS = { ringing: "Ringing", talking: "On a call", held: "Held", elsewhere: "Answered elsewhere", missed: "Missed", over: "Ended" };
+const STATES = { ringing: "Ringing", talking: "On a call", held: "Held" };
+/** Why a card went: the reasons of `pop.withdrawn`, and the end of a call that was answered. */
+const OVER = {
+  answered_elsewhere: "Answered elsewhere",
+  picked_up: "Picked up by a colleague",
+  diverted: "Sent on",
+  transferred: "Handed over",
+  abandoned: "Missed",
+  declined: "Declined",
+  unobserved: "Over; how was not seen",
+  ended: "Ended",
+};
 const RECENT = 12;
 const element = (id) => document.getElementById(id);
 
 export class PopView {
-  #calls;
+  #pops;
   #user;
   #template;
   #schemes;
+  /** By pop id. */
   #cards = new Map();
 
   constructor(user, template, schemes) {
     this.#user = user;
     this.#template = template;
     this.#schemes = schemes;
-    this.#calls = new Calls(user);
+    this.#pops = new Pops(user);
     element("cards").replaceChildren();
     element("recent-list").replaceChildren();
     element("recent").hidden = true;
@@ -28,71 +40,82 @@ export class PopView {
   }
 
   snapshot(devices, begins, ends) {
-    this.#calls.snapshot(devices, begins);
-    if (ends) for (const call of [...this.#calls.open.values()]) this.#show(call);
-    this.#settle();
+    this.#take(this.#pops.snapshot(devices, begins, ends));
   }
 
   event(event) {
-    const call = this.#calls.event(event);
-    if (call) this.#show(call);
+    this.#take(this.#pops.event(event));
+  }
+
+  #take(pops) {
+    for (const pop of pops) {
+      if (pop.over) this.#withdraw(pop);
+      else this.#show(pop);
+    }
     this.#settle();
   }
 
-  #show(call) {
-    const known = this.#cards.get(call.id);
-    if (!known && isOver(call)) return;
-    const card = known ?? { root: make("article", "card"), state: make("p", "state"), who: make("p", "who"), how: make("p", "how"), foot: make("div") };
-    const { who, number, withheld } = partyText(call.remote);
-    card.root.dataset.state = call.state;
-    card.root.dataset.call = call.id;
-    card.state.textContent = WORDS[call.state] ?? call.state;
+  #show(pop) {
+    const card = this.#cards.get(pop.id) ?? this.#card(pop);
+    const { who, number } = partyText(pop.remote);
+    card.root.dataset.state = pop.state;
+    card.state.textContent = STATES[pop.state];
     card.who.textContent = who;
-    card.how.textContent = [number, `to ${call.dn}`, call.device].filter(Boolean).join(" · ");
-    if (!known) {
-      card.root.append(card.state, card.who, card.how, card.foot);
-      this.#cards.set(call.id, card);
-      element("cards").prepend(card.root);
-    }
-    if (this.#calls.claim(call)) this.#pop(call, card, withheld);
+    card.how.textContent = [number, `to ${pop.dn}`, pop.device].filter(Boolean).join(" · ");
+    // Whoever is at the other end now is whose page can be opened; by itself it is opened once.
+    const party = `${pop.callId} ${JSON.stringify(pop.remote)}`;
+    const opens = this.#pops.claim(pop);
+    if (opens || (card.party !== undefined && card.party !== party)) this.#offer(pop, card, opens);
+    card.party = party;
   }
 
-  #pop(call, card, withheld) {
+  #card(pop) {
+    const card = { root: make("article", "card"), state: make("p", "state"), who: make("p", "who"), how: make("p", "how"), foot: make("div") };
+    card.root.dataset.pop = pop.id;
+    card.root.append(card.state, card.who, card.how, card.foot);
+    this.#cards.set(pop.id, card);
+    element("cards").prepend(card.root);
+    // It is not over after all: it moved to another phone.
+    for (const item of [...element("recent-list").children]) if (item.dataset.pop === pop.id) item.remove();
+    return card;
+  }
+
+  /** Opens the page of the party at the other end, or offers to. */
+  #offer(pop, card, opens) {
     const note = (text, bad) => card.foot.replaceChildren(make("p", bad ? "note problem" : "note", text));
-    if (withheld) return note("The caller withholds the number: nothing is opened.");
-    if (!call.remote?.number) return note("The caller's number is not known: nothing is opened.");
+    if (partyText(pop.remote).withheld) return note("The caller withholds the number: nothing is opened.");
+    if (!pop.remote?.number) return note("The caller's number is not known: nothing is opened.");
     if (!this.#template) return;
-    const { number, e164, name } = call.remote;
-    const { url, problem } = fill(this.#template, { number, e164: e164 ?? number, name, call_id: call.id, dn: call.dn }, this.#schemes);
+    const { number, e164, name } = pop.remote;
+    const { url, problem } = fill(this.#template, { number, e164: e164 ?? number, name, call_id: pop.callId, dn: pop.dn }, this.#schemes);
     if (problem) return note(problem, true);
-    const blocked = !open(url);
-    note(blocked ? "The browser blocked the new window. Allow pop-ups for this page to have it opened by itself." : "Opened in a new window.", blocked);
-    const link = make("a", "open", blocked ? "Open it now" : "Open again");
+    const blocked = opens && !open(url);
+    if (blocked) note("The browser blocked the new window. Allow pop-ups for this page to have it opened by itself.", true);
+    else note(opens ? "Opened in a new window." : "Who is at the other end changed.");
+    const link = make("a", "open", !opens ? "Open this caller's page" : blocked ? "Open it now" : "Open again");
     Object.assign(link, { href: url, target: "_blank", rel: "noopener noreferrer" });
     card.foot.append(link);
   }
 
-  /** Withdraws the cards of calls that are over. */
-  #settle() {
-    for (const call of this.#calls.ended()) {
-      this.#cards.get(call.id)?.root.remove();
-      if (this.#cards.delete(call.id)) this.#remember(call);
-    }
-    const quiet = element("quiet-phone");
-    quiet.hidden = this.#cards.size > 0;
-    quiet.textContent = `Watching ${this.#user}.\nA call appears here as soon as the phone rings.`;
-    document.title = [...this.#calls.open.values()].some((call) => call.state === "ringing") ? "☎ Ringing · callcast" : `${this.#user} · callcast`;
-  }
-
-  #remember(call) {
-    const { who, number } = partyText(call.remote);
+  #withdraw(pop) {
+    this.#cards.get(pop.id)?.root.remove();
+    this.#cards.delete(pop.id);
+    const { who, number } = partyText(pop.remote);
     const item = make("li");
-    const time = new Date(call.since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    item.append(make("b", "", number ? `${who} · ${number}` : who), make("span", "", WORDS[call.state]), make("span", "", time));
+    item.dataset.pop = pop.id;
+    const time = new Date(pop.since).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+    item.append(make("b", "", number ? `${who} · ${number}` : who), make("span", "", OVER[pop.over] ?? pop.over), make("span", "", time));
     const list = element("recent-list");
     list.prepend(item);
     while (list.childElementCount > RECENT) list.lastElementChild.remove();
-    element("recent").hidden = false;
+  }
+
+  #settle() {
+    const quiet = element("quiet-phone");
+    quiet.hidden = this.#cards.size > 0;
+    quiet.textContent = `Watching ${this.#user}.\nA call appears here as soon as the phone rings.`;
+    element("recent").hidden = !element("recent-list").childElementCount;
+    document.title = [...this.#pops.open.values()].some((pop) => pop.state === "ringing") ? "☎ Ringing · callcast" : `${this.#user} · callcast`;
   }
 }
 

@@ -381,7 +381,8 @@ impl Call {
             answered_by: self.answered_by.clone(),
             ended: ended.then_some(over),
             missed_by: self.missed_by.clone(),
-            cause: self.cause,
+            // While it is up, nothing ended it.
+            cause: if self.legs.is_empty() { self.cause } else { None },
             // What was counted after the last leg was gone is told nowhere.
             durations: self.clock.read(if ended { over } else { at }),
             diversions: self.diversions.clone(),

@@ -56,8 +56,11 @@ impl CallModel {
         }
         let far = leg.parties.remote();
         if call.parked.as_ref().is_some_and(|parked| far.number.is_some() && far.number.as_ref() != Some(&parked.number)) {
-            let by = far.clone();
-            self.tell_retrieval(leg.call, by, None, out);
+            let (by, call) = (far.clone(), leg.call);
+            if let Some(call) = self.calls.get_mut(&call) {
+                call.learn(leg);
+            }
+            self.tell_retrieval(call, by, None, out);
         }
     }
 
@@ -136,6 +139,9 @@ impl CallModel {
             }
             Join::Conference => self.tell_conference(survivor, merged_from, out),
             Join::Retrieval => {
+                if let Some(leg) = shown_by.filter(|leg| leg.ends.called == End::Other) {
+                    call.learn(leg);
+                }
                 let by = loser.first().calling().clone();
                 self.tell_retrieval(survivor, by, merged_from, out);
             }
@@ -183,8 +189,9 @@ impl CallModel {
     fn taken_back(&mut self, key: LegKey, numbers: &[String; 2], out: &mut Output<'_>) {
         let Some(leg) = self.legs.get(&key) else { return };
         let (own, far) = (leg.call, leg.parties.remote().clone());
-        let Some(call) = self.calls.get(&own) else { return };
+        let Some(call) = self.calls.get_mut(&own) else { return };
         if call.parked.is_some() {
+            call.learn(leg);
             return self.tell_retrieval(own, far, None, out);
         }
         let at = |number: &String| self.parked.get(&(Arc::clone(&call.source), number.clone())).copied();

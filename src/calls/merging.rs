@@ -227,6 +227,9 @@ impl CallModel {
     pub(super) fn joining(&self, survivor: CallKey, called: Option<&str>) -> Option<CallKey> {
         let call = self.calls.get(&survivor)?;
         let asks_for = |key: &&CallKey| {
+            if **key == survivor {
+                return false;
+            }
             let far = self.calls.get(key).map(|consult| consult.parties.called());
             far.is_some_and(|far| called.is_none() || far.number.is_none() || far.number.as_deref() == called)
         };
@@ -331,7 +334,7 @@ impl CallModel {
 
     /// One call becomes part of another. `shown_by`: the leg whose message showed it, which is told next.
     pub(super) fn merge(&mut self, loser_key: CallKey, survivor_key: CallKey, join: Join, shown_by: Option<LegKey>, out: &mut Output<'_>) {
-        let Some(survivor_id) = self.calls.get(&survivor_key).map(|call| call.id) else { return };
+        let Some(survivor_id) = self.calls.get(&survivor_key).filter(|_| survivor_key != loser_key).map(|call| call.id) else { return };
         let Some(mut loser) = self.calls.remove(&loser_key) else { return };
         let announced = loser.aliases.iter().find_map(|alias| self.announced.get(&loser.source, *alias));
         let controller = announced.map(|join| join.controller.clone()).unwrap_or_default();

@@ -316,3 +316,15 @@ fn decode_prints_a_recorded_session() {
     let text = String::from_utf8(decoded.stdout).unwrap();
     assert!(text.contains("CallStateChangedEvent_V2") && text.contains("state: 8 CONNECTED"), "{text}");
 }
+
+#[test]
+fn a_script_with_a_mistake_is_refused_with_its_line_and_shares_over_one_with_their_sum() {
+    let folder = tempfile::tempdir().unwrap();
+    let script = folder.path().join("day.script");
+    std::fs::write(&script, "# a day\n0 call 1 2\nsoon answer 2\n").unwrap();
+    let refused = output(&["simulate", "--listen", "127.0.0.1:0", "--script", script.to_str().unwrap()]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains("day.script:3: `soon` is no number of seconds; a line of a script is"), "{}", stderr(&refused));
+    let refused = output(&["simulate", "--listen", "127.0.0.1:0", "--transferred", "0.7", "--hunted", "0.7"]);
+    assert!(stderr(&refused).contains("add up to 1.58: at most 1"), "{}", stderr(&refused));
+}

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 
 use super::{AppearanceId, CallKey, Cluster, Destination, Event, Leg, LegKey, LineId, Parties, Party};
-use crate::ctiqbe::names::{CallReason, CallState, CallStateCause, CtiPatternUsage};
+use crate::ctiqbe::names::{CallReason, CallStateCause, CtiPatternUsage};
 
 /// A hunt pilot, by the order in which they were made.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -131,10 +131,5 @@ impl Cluster {
     pub(super) fn hunted(&self, key: CallKey) -> bool {
         let pilot = |p: &Option<Party>| p.as_ref().is_some_and(|p| p.usage == CtiPatternUsage::HUNTPILOT);
         self.calls.get(&key).is_some_and(|c| pilot(&c.parties.called) || pilot(&c.parties.calling))
-    }
-
-    /// Whether a leg's state lets a feature take it as one of two calls of a phone.
-    pub(super) fn is_ready(state: CallState) -> bool {
-        matches!(state, CallState::CONNECTED | CallState::ONHOLD | CallState::RINGBACK)
     }
 }

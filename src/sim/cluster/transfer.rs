@@ -73,7 +73,7 @@ impl Cluster {
     /// # Errors
     /// When there are no two, or one of them does not allow it.
     pub fn transfer_directly(&mut self, device: DeviceId) -> Result<(), CallError> {
-        let ready = self.find_legs(device, |l| !l.remote_in_use && Self::is_ready(l.state));
+        let ready = self.find_legs(device, |l| !l.remote_in_use && is_ready(l.state));
         match ready.as_slice() {
             [first, second, ..] => {
                 let rings = self.leg(*first).is_some_and(|l| l.state == CallState::RINGBACK);
@@ -117,7 +117,7 @@ impl Cluster {
         self.settled(surviving.call)?;
         self.plain(other.call)?;
         let (stays, goes) = (self.leg(surviving).ok_or(CallError::State)?, self.leg(other).ok_or(CallError::State)?);
-        if !stays.is_up() || !Self::is_ready(goes.state) || goes.remote_in_use || surviving.call == other.call {
+        if !stays.is_up() || !is_ready(goes.state) || goes.remote_in_use || surviving.call == other.call {
             return Err(CallError::State);
         }
         let (stays_on, goes_on) = (self.appearance(stays.appearance), self.appearance(goes.appearance));
@@ -187,4 +187,9 @@ impl Cluster {
         self.next_transaction = self.next_transaction.wrapping_add(1);
         self.next_transaction
     }
+}
+
+/// Whether a leg in this state can be one of two that a phone connects.
+fn is_ready(state: CallState) -> bool {
+    matches!(state, CallState::CONNECTED | CallState::ONHOLD | CallState::RINGBACK)
 }

@@ -77,9 +77,6 @@ pub enum Error {
         "the shares of --transferred, --blind, --conference, --parked, --picked-up, --forwarded and --hunted add up to {0:.2}: at most 1"
     )]
     Shares(f64),
-    /// Calls cannot be captured.
-    #[error("the simulated client could not {0}")]
-    Capture(&'static str),
     /// The signals that end the process cannot be had.
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),

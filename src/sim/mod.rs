@@ -7,12 +7,11 @@
 //! - [`generator`], [`steps`]: who calls whom, and what becomes of it.
 //! - [`flow`], [`play`]: flow files and recorded sessions; `playing`: how far they came.
 //! - [`simulation`]: all of it together, sans-I/O: bytes and time in, bytes out. [`control`], [`feature`]: faults and single calls on demand,
-//!   [`script`]: a file of them. [`capture`]: what a client would read of many calls.
+//!   [`script`]: a file of them.
 //! - [`simulator`]: sockets, TLS and the clock. [`command`], [`cli`]: `callcast simulate`.
 //!
 //! It uses `ctiqbe` and nothing else of the gateway.
 
-pub mod capture;
 pub mod cli;
 pub mod cluster;
 pub mod command;
@@ -37,7 +36,6 @@ pub mod simulation;
 pub mod simulator;
 pub mod steps;
 
-pub use capture::{Capture, CapturedLine, capture};
 pub use cluster::{Counters, DeviceKind, Features};
 pub use command::simulate;
 pub use config::{AccountConfig, CallMix, Config, FeatureMix, ManagerConfig, phone_name};

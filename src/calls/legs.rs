@@ -160,7 +160,8 @@ impl CallModel {
         }
         let known = [call.parties.calling(), call.parties.called(), call.first().calling(), call.first().called()];
         let is_known = |number: &Option<String>| number.is_some() && known.iter().any(|party| party.number == *number);
-        leg.recovered || is_known(&leg.parties.calling().number) || is_known(&leg.parties.called().number)
+        let is_known = is_known(&leg.parties.calling().number) || is_known(&leg.parties.called().number);
+        leg.recovered || (leg.state != LegState::Initiated && is_known)
     }
 
     /// A leg that is known is told whole.

@@ -63,6 +63,8 @@ pub struct Doubt {
     pub idle_since: Option<Timestamp>,
     /// When it was last asked for its state.
     pub asked: Option<Timestamp>,
+    /// What the cluster said last: an answer that says the same is no news.
+    state: Option<DeviceState>,
 }
 
 impl Session {
@@ -349,7 +351,11 @@ impl Sessions {
                 body.login_user = Some((*user).into());
                 EventType::DeviceUserLoggedOut
             }
-            DeviceChange::State { state, .. } => {
+            DeviceChange::State { state, asked } => {
+                let known = session.devices.get_mut(&*body.device.name).and_then(|device| device.doubt.state.replace(*state));
+                if *asked && known == Some(*state) {
+                    return;
+                }
                 body.state = Some(device_state(*state));
                 EventType::DeviceStateChanged
             }

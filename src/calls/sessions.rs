@@ -79,15 +79,19 @@ impl Session {
 
     /// The device as events name it. One that is not what it was (its user changed) takes its lines along.
     fn device(&mut self, session: SessionId, described: &cti::Device) -> &mut KnownDevice {
-        let new = Device::new(session.0, &described.name, &described.model, described.kind.as_str(), described.user());
-        let known = self.devices.entry(Arc::clone(&new.name)).or_insert_with(|| KnownDevice {
-            device: Arc::new(new.clone()),
+        let as_now = || Device::new(session.0, &described.name, &described.model, described.kind.as_str(), described.user());
+        let known = self.devices.entry(described.name.as_str().into()).or_insert_with(|| KnownDevice {
+            device: Arc::new(as_now()),
             lines: Vec::new(),
             legs: Vec::new(),
             doubt: Doubt::default(),
         });
-        if *known.device != new {
-            known.device = Arc::new(new);
+        // Its state is told often, and it is hardly ever another: to make it anew only to compare would cost more than all else.
+        let device = &known.device;
+        let is_as_before =
+            device.user.as_deref() == described.user() && device.kind == described.kind.as_str() && device.model == described.model;
+        if !is_as_before {
+            known.device = Arc::new(as_now());
             for KnownLine { line, handle } in &mut known.lines {
                 *line = Arc::new(Line::new(Arc::clone(&known.device), &line.dn, &line.partition));
                 if let Some(open) = handle.and_then(|handle| self.lines.get_mut(&handle)) {

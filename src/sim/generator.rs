@@ -157,19 +157,22 @@ impl Generator {
             Caller::Phone(appearance, _) => Some(cluster.appearance(appearance).device),
             Caller::Outside(_) => None,
         };
-        let pilots: Vec<_> = cluster.pilots().collect();
-        if let (Some(Meets::Hunt), Some(pilot)) = (meets, self.random.choice(&pilots)) {
-            return cluster.place(caller, &Destination::Pilot(*pilot));
+        if meets == Some(Meets::Hunt) {
+            let pilots: Vec<_> = cluster.pilots().collect();
+            if let Some(pilot) = self.random.choice(&pilots) {
+                return cluster.place(caller, &Destination::Pilot(*pilot));
+            }
         }
         let to = self.draw(cluster, from, waiting).and_then(|to| first_line(cluster, to)).ok_or(CallError::Busy)?;
         let line = cluster.appearance(to).line;
         let destination = if busy { Destination::BusyLine(line) } else { Destination::Line(line) };
-        let forward = meets == Some(Meets::Forward);
-        // Those who do not answer are forwarded when they have rung: see `Step::ForwardNoAnswer`.
+        if meets != Some(Meets::Forward) {
+            return cluster.place(caller, &destination);
+        }
         let (kind, destination) = match self.random.u8(0..3) {
-            _ if !forward => return cluster.place(caller, &destination),
             0 => (ForwardKind::All, destination),
             1 => (ForwardKind::Busy, Destination::BusyLine(line)),
+            // Those who do not answer are forwarded when they have rung: see `Step::ForwardNoAnswer`.
             _ => return cluster.place(caller, &destination),
         };
         let target = self.third_party(cluster, from).ok_or(CallError::Busy)?;

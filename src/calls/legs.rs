@@ -12,7 +12,7 @@ use super::clock::Clock;
 use super::leg::{Leg, LegKey};
 use super::merging::Evidence;
 use super::parties::{End, Ends, RawParties, View, with_member};
-use super::pops::LegEnd;
+use super::pops::{LegEnd, is_hunt_step};
 use super::sessions::OpenLine;
 use super::{CallModel, Output, leg, words};
 
@@ -299,7 +299,9 @@ impl CallModel {
         let source = Arc::clone(&call.source);
         call.leave(out.at, key, previous);
         call.leg_ended(leg.summary(key.leg, out.at, cause), end.unobserved);
-        call.split = words::is_split(end.reason, end.cause) && !end.unobserved;
+        // A caller from outside has no leg: while a hunt group takes the call from one member to the next, nobody has.
+        let hunts_on = was_ringing && (end.by_hunt_list || is_hunt_step(call, leg, end));
+        call.split = (words::is_split(end.reason, end.cause) || hunts_on) && !end.unobserved;
         let body = leg.body(key.leg, call, Some(previous), cause, end.unobserved);
         out.push(EventType::LegDisconnected, &source, body);
         if was_ringing {
@@ -317,7 +319,7 @@ impl CallModel {
     fn ringing_ended(&mut self, key: LegKey, end: LegEnd, out: &mut Output<'_>) {
         let Some(leg) = self.legs.get(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
-        let passed_on = call.split || end.by_hunt_list;
+        let passed_on = words::is_split(end.reason, end.cause) || end.by_hunt_list;
         call.stops_ringing(out.at, &leg.line, passed_on);
         if end.reason == CallReason::FORWARDNOANWSER && !end.by_hunt_list && call.misses(&leg.line) {
             out.push(EventType::CallMissed, &call.source, call.body(out.at, Detail::None));

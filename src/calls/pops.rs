@@ -166,8 +166,7 @@ fn tell_move(call: &mut Call, leg: &Leg, key: LegKey, out: &mut Output<'_>) {
 /// Why the pop of a leg that ended unanswered has to go.
 fn withdrawal(call: &Call, leg: &Leg, end: LegEnd) -> Withdrawal {
     let LegEnd { reason, cause, by_hunt_list, unobserved } = end;
-    // A hunt group's call names the group as called, not the line that it rings at.
-    let is_hunt_step = by_hunt_list || (cause != CallStateCause::NORMALCALLCLEARING && is_of_a_group(leg) && !call.caller_left());
+    let is_hunt_step = by_hunt_list || is_hunt_step(call, leg, end);
     match reason {
         _ if unobserved => Withdrawal::Unobserved,
         CallReason::CALLPICKUP => Withdrawal::PickedUp,
@@ -182,6 +181,9 @@ fn withdrawal(call: &Call, leg: &Leg, end: LegEnd) -> Withdrawal {
     }
 }
 
-fn is_of_a_group(leg: &Leg) -> bool {
-    leg.parties.called().number.as_deref().is_some_and(|number| number != leg.line.dn)
+/// Whether a line that stopped ringing was passed over by a hunt group. Its calls name the group as called, not the line that they ring at;
+/// and a caller who gives up clears the call, with that for a cause.
+pub fn is_hunt_step(call: &Call, leg: &Leg, end: LegEnd) -> bool {
+    let of_a_group = leg.parties.called().number.as_deref().is_some_and(|number| number != leg.line.dn);
+    of_a_group && end.cause != CallStateCause::NORMALCALLCLEARING && !call.caller_left()
 }

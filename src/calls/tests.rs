@@ -661,3 +661,29 @@ fn a_leg_that_is_found_again_by_its_parties_goes_on() {
     bench.send(&existing_call(B, 77, 900, CallState::ONHOLD, ("1000", "2000")));
     assert_eq!(bench.last_leg(EventType::LegHeld).call_id, before);
 }
+
+#[test]
+fn a_caller_from_outside_who_is_passed_from_one_hunt_member_to_the_next_stays_one_call() {
+    let mut bench = Bench::new();
+    bench.new_call(A, 1, 500, CallState::OFFERING, CallOrigin::INBOUNDEXTERNAL, ("+15551234", "5000"));
+    bench.states(A, 1, &[CallState::ACCEPTED, CallState::IDLE]);
+    bench.new_call(B, 2, 500, CallState::OFFERING, CallOrigin::INBOUNDEXTERNAL, ("+15551234", "5000"));
+    bench.states(B, 2, &[CallState::ACCEPTED, CallState::CONNECTED]);
+    bench.hang_up(B, 2);
+    let told = bench.told();
+    let of = |kind: &str| told.iter().filter(|event| *event == kind).count();
+    assert_eq!([of("call.started"), of("call.missed"), of("call.answered"), of("call.ended")], [1, 0, 1, 1], "{told:?}");
+}
+
+#[test]
+fn a_hunt_call_from_outside_that_nobody_takes_is_missed_where_it_rang_last() {
+    let mut bench = Bench::new();
+    bench.new_call(A, 1, 500, CallState::OFFERING, CallOrigin::INBOUNDEXTERNAL, ("+15551234", "5000"));
+    bench.states(A, 1, &[CallState::ACCEPTED, CallState::IDLE]);
+    bench.new_call(B, 2, 500, CallState::OFFERING, CallOrigin::INBOUNDEXTERNAL, ("+15551234", "5000"));
+    bench.states(B, 2, &[CallState::ACCEPTED, CallState::IDLE]);
+    bench.wait(6);
+    let missed = bench.call(EventType::CallMissed);
+    assert_eq!(missed.missed_by.iter().map(|line| line.subject.as_str()).collect::<Vec<_>>(), ["SEP2/2000"]);
+    assert!(bench.is_empty());
+}

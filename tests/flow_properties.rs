@@ -13,6 +13,7 @@ mod flow_support {
     pub mod invariants;
     pub mod renumber;
     pub mod story;
+    pub mod times;
 }
 
 use std::sync::LazyLock;

@@ -113,7 +113,7 @@ async fn every_flow_is_told_the_same_over_sockets() {
             let _place = places.acquire_owned().await.unwrap();
             let outcome = lockstep::play(&flow);
             let in_lockstep = of_play(&outcome.events);
-            let over_sockets = sockets::play(&flow, in_lockstep.len()).await;
+            let over_sockets = sockets::play(&flow, in_lockstep).await;
             let [expected, told] = [in_lockstep, &over_sockets].map(|events| sockets::without_times(&story::story(&flow, events)));
             (id, diff::diff(&expected, &told))
         });

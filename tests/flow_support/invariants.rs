@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use serde_json::Value as Json;
 
-use super::story::micros;
+use super::times::micros;
 
 /// What the events of one call said so far.
 #[derive(Default)]

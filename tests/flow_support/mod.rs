@@ -5,6 +5,7 @@ pub mod diff;
 pub mod lockstep;
 pub mod sockets;
 pub mod story;
+pub mod times;
 
 use std::sync::Arc;
 

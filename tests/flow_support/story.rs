@@ -5,6 +5,8 @@
 use callcast::sim::Flow;
 use serde_json::Value as Json;
 
+use super::times::micros;
+
 /// The story of the events of a play.
 pub fn story(flow: &Flow, events: &[Json]) -> String {
     let begin = events.first().map_or(0, |event| micros(&event["time"]));
@@ -263,10 +265,4 @@ fn durations(data: &Json) -> String {
 /// Microseconds as seconds with one decimal.
 fn tenths(micros: i64) -> String {
     format!("{:.1}", (micros as f64 / 100_000.0).round() / 10.0)
-}
-
-/// A time of an event, in microseconds.
-pub fn micros(time: &Json) -> i64 {
-    let time = humantime::parse_rfc3339(time.as_str().unwrap_or("1970-01-01T00:00:00Z")).unwrap();
-    i64::try_from(time.duration_since(std::time::UNIX_EPOCH).unwrap().as_micros()).unwrap()
 }

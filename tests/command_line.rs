@@ -184,7 +184,7 @@ fn a_flow_file_that_cannot_be_played_is_told_with_its_line() {
     let path = folder.path().join("busy.flow");
     std::fs::write(&path, "basis constructed\nphone A 1000\nmessages\n0.0 A NewCalEvent callLegID=1\nexpect\n").unwrap();
     let output = callcast(&["simulate", "--listen", "127.0.0.1:0", "--play", path.to_str().unwrap()]).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    assert_eq!(output.status.code(), Some(2));
     let message = String::from_utf8(output.stderr).unwrap();
     assert!(message.contains("busy.flow:4: no message is named `NewCalEvent`; did you mean `NewCallEvent`?"), "{message}");
 }
@@ -323,7 +323,7 @@ fn a_script_with_a_mistake_is_refused_with_its_line_and_shares_over_one_with_the
     let script = folder.path().join("day.script");
     std::fs::write(&script, "# a day\n0 call 1 2\nsoon answer 2\n").unwrap();
     let refused = output(&["simulate", "--listen", "127.0.0.1:0", "--script", script.to_str().unwrap()]);
-    assert_eq!(refused.status.code(), Some(1));
+    assert_eq!(refused.status.code(), Some(2));
     assert!(stderr(&refused).contains("day.script:3: `soon` is no number of seconds; a line of a script is"), "{}", stderr(&refused));
     let refused = output(&["simulate", "--listen", "127.0.0.1:0", "--transferred", "0.7", "--hunted", "0.7"]);
     assert!(stderr(&refused).contains("add up to 1.58: at most 1"), "{}", stderr(&refused));

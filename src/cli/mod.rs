@@ -92,7 +92,12 @@ fn joined(errors: &[ConfigError]) -> String {
 impl CommandError {
     /// The exit code: 2 for what the user has to change, 1 for what went wrong.
     fn exit_code(&self) -> ExitCode {
-        ExitCode::from(if matches!(self, Self::Config(_)) { 2 } else { 1 })
+        let is_mistake = match self {
+            Self::Config(_) => true,
+            Self::Simulator(error) => error.is_mistake(),
+            _ => false,
+        };
+        ExitCode::from(if is_mistake { 2 } else { 1 })
     }
 }
 

@@ -81,3 +81,18 @@ pub enum Error {
     #[error("cannot listen for signals: {0}")]
     Signals(std::io::Error),
 }
+
+impl Error {
+    /// Whether the call, or a file that it names, is wrong: trying it again changes nothing.
+    pub fn is_mistake(&self) -> bool {
+        match self {
+            Self::NoManager
+            | Self::TlsAddresses { .. }
+            | Self::Flow { .. }
+            | Self::Recording { .. }
+            | Self::Script { .. }
+            | Self::Shares(_) => true,
+            Self::Listen { .. } | Self::Key(_) | Self::KeyUse | Self::Tls(_) | Self::File { .. } | Self::Signals(_) => false,
+        }
+    }
+}

@@ -15,7 +15,7 @@ use callcast::ctiqbe::messages::{CallPartyInfoChangedEvent, CallStateChangedEven
 use callcast::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, DestinationType};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, encode};
 use callcast::gateway::Gateway;
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -166,7 +166,7 @@ fn decode(c: &mut Criterion) {
 
 /// A gateway that watches [`LINES`] lines.
 fn gateway() -> Arc<Gateway> {
-    let journal = Memory::new(1, 100_000, 256 << 20);
+    let journal = Journal::temporary().unwrap();
     let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), journal, Metrics::new().unwrap()));
     let observe = |notice: Notice<'_>| gateway.observe(SessionId(0), Timestamp::now(), &[notice]);
     observe(Notice::Connected { manager: "cucm-pub", cluster: "StandAloneCluster" });

@@ -13,7 +13,7 @@ use callcast::calls::{CallModel, Ids};
 use callcast::cti::inventory::DeviceList;
 use callcast::cti::{Config, Observer, SessionId};
 use callcast::gateway::Gateway;
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::load::lockstep::Lockstep;
 use callcast::load::memory;
 use callcast::sim;
@@ -34,7 +34,7 @@ fn main() {
     let inventory = DeviceList::from_csv(&inventory).unwrap();
     let mut lockstep = Lockstep::new(&cluster, session, inventory, Timestamp(1_800_000_000_000_000)).unwrap();
     let model = CallModel::new(Ids::seeded(1), false);
-    let gateway = Arc::new(Gateway::new(model, Memory::new(1, 10_000, 32 << 20), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(model, Journal::temporary().unwrap(), Metrics::new().unwrap()));
 
     let began = Instant::now();
     let resident = || memory::resident(std::process::id()).unwrap();

@@ -14,7 +14,7 @@ use callcast::cti::inventory::DeviceList;
 use callcast::cti::{Config, Device, DeviceChange, Notice, Observer, SessionId};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame};
 use callcast::gateway::Gateway;
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::load::lockstep::Lockstep;
 use callcast::sim;
 use callcast::telemetry::Metrics;
@@ -50,7 +50,7 @@ fn record() -> (Arc<Gateway>, Vec<Read>) {
     lockstep.simulation.set_paused(true);
 
     let calls = CallModel::new(Ids::seeded(1), false);
-    let gateway = Arc::new(Gateway::new(calls, Memory::new(1, 100_000, 256 << 20), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     while lockstep.now() < Duration::from_secs(5) {
         lockstep.step(Duration::from_secs(5), |at, notices| gateway.observe(SessionId(0), at, notices)).unwrap();
     }

@@ -19,10 +19,9 @@ use crate::config::Config;
 use crate::cti::{self, SessionId};
 use crate::gateway::Gateway;
 use crate::health::{self, Sessions};
-use crate::journal::Memory;
+use crate::journal::{Journal, JournalError};
 use crate::numbers::{self, NumberPlan};
 use crate::telemetry::{Metrics, MetricsError};
-use crate::time::Timestamp;
 use crate::{api, auditor};
 
 /// A gateway that could not be built, or ended before it was told to.
@@ -34,6 +33,9 @@ pub enum AppError {
     /// The rules of numbers are wrong.
     #[error(transparent)]
     Numbers(#[from] numbers::ConfigError),
+    /// The log cannot be opened.
+    #[error(transparent)]
+    Journal(#[from] JournalError),
     /// Metrics cannot be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -79,9 +81,7 @@ impl App {
     /// # Errors
     /// When the listener cannot be had.
     pub async fn build(config: Config) -> Result<Self, AppError> {
-        // Seconds since 1970: later starts have later epochs, and no event id is given twice.
-        let epoch = Timestamp::now().0 / 1_000_000;
-        let journal = Memory::new(epoch, config.journal.max_events, config.journal.max_mebibytes.saturating_mul(1 << 20));
+        let journal = Journal::temporary()?;
         // The first mistake is enough: `check` tells them all, and comes before.
         let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
         let numbers = NumberPlan::new(&config.numbers).map_err(first)?;

@@ -4,6 +4,7 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing))] // in tests they are assertions
 
+pub mod access;
 pub mod api;
 pub mod app;
 pub mod auditor;
@@ -23,5 +24,6 @@ pub mod schemas;
 pub mod sim;
 pub mod sinks;
 pub mod state;
+pub mod stream;
 pub mod telemetry;
 pub mod time;

@@ -18,7 +18,7 @@ use callcast::cti::{Config, Notice, Observer, SessionId};
 use callcast::event::Filter;
 use callcast::gateway::Gateway;
 use callcast::hub::{Drained, Mailbox};
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::load::lockstep::Lockstep;
 use callcast::sim;
 use callcast::telemetry::Metrics;
@@ -40,7 +40,7 @@ fn generated_calls_of_all_kinds_keep_to_the_rules_and_end() {
     let inventory = "device,user\n".to_owned() + &(1..=DEVICES).map(|i| format!("{},user{i}\n", sim::phone_name(i))).collect::<String>();
     let began = Timestamp(1_800_000_000_000_000);
     let mut lockstep = Lockstep::new(&cluster, session, DeviceList::from_csv(&inventory).unwrap(), began).unwrap();
-    let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Memory::new(1, 1000, 1 << 24), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let mailbox = Arc::new(Mailbox::new(1_000_000));
     gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });
     lockstep.simulation.set_paused(true);

@@ -17,7 +17,7 @@ use callcast::ctiqbe::messages::{CallPartyInfoChangedEvent, NewCallEvent};
 use callcast::ctiqbe::names::{CallOrigin, CallState};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, encode};
 use callcast::gateway::Gateway;
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::sim::{self, Simulator};
 use callcast::telemetry::{self, LogOptions, Metrics};
 use callcast::time::Timestamp;
@@ -197,7 +197,7 @@ fn observe_changed<'m, M: Message<'m>>(gateway: &Gateway, message: &M, change: i
 fn a_message_that_cannot_be_read_logs_no_party() {
     let log = Log::of_all();
     let metrics = Metrics::new().unwrap();
-    let gateway = Gateway::new(CallModel::new(Ids::seeded(1), false), Memory::new(1, 10_000, 1 << 24), Arc::clone(&metrics));
+    let gateway = Gateway::new(CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap(), Arc::clone(&metrics));
     let (name, model) = ("SEP000000000001".to_owned(), "Cisco 8861".to_owned());
     let device = Arc::new(Device { name, model, kind: DeviceKind::Phone, owner: None, login_user: None, device_pool: None });
     let line = Arc::new(Line { device, dn: "200001".into(), partition: String::new(), display_name: String::new() });

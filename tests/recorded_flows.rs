@@ -15,7 +15,7 @@ use callcast::cti::{self, SessionId, Status};
 use callcast::event::Filter;
 use callcast::gateway::{Gateway, Outgoing};
 use callcast::hub::{Drained, Mailbox};
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::sim::{self, AccountConfig, Recording, Simulator};
 use callcast::telemetry::Metrics;
 use serde_json::Value as Json;
@@ -48,7 +48,7 @@ async fn play(flow: &str, ended: usize) -> Vec<(String, Json)> {
     session.inventory.file = Some(folder.path().join("inventory.csv"));
     session.pace.devices_per_second = 0;
 
-    let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Memory::new(1, 10_000, 1 << 24), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let mailbox = Arc::new(Mailbox::new(10_000));
     gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });
     let shutdown = CancellationToken::new();

@@ -1,52 +1,24 @@
 //! The log of events: what was told, in order, for as long as it is kept.
 //!
 //! Everything left of it finds out what happened; everything right of it reads. An event is appended before the state table, the API
-//! or any sink shows it. The log knows nothing of what an event means: an entry is the event's bytes and its position.
-//!
-//! [`Memory`] is its home today: bounded, and gone with the process. A durable one has the same interface.
+//! or any sink shows it. The log knows nothing of what an event means: an entry is a position, a time, the keys by which it is found
+//! again, and the event's bytes.
 
-mod memory;
-
-use std::fmt;
-use std::str::FromStr;
+mod cursor;
+mod key;
+mod store;
 
 use bytes::Bytes;
 use thiserror::Error;
 
-pub use memory::Memory;
+pub use cursor::{Cursor, Sequence};
+pub use key::{Key, Keys, Space};
+pub use store::{Journal, Reader};
 
-/// The place of an event in the log of one epoch. The first is 1.
-pub type Sequence = u64;
-
-/// Where a consumer stands: after this event. Opaque to it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cursor {
-    /// The log's epoch: a new one at every start, so that no event id is ever used twice.
-    pub epoch: u64,
-    /// The last event that the consumer has seen; 0 for none.
-    pub sequence: Sequence,
-}
-
-impl fmt::Display for Cursor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{:x}.{:x}", self.epoch, self.sequence)
-    }
-}
-
-impl FromStr for Cursor {
-    type Err = JournalError;
-
-    fn from_str(text: &str) -> Result<Self, JournalError> {
-        let parse = || {
-            let (epoch, sequence) = text.split_once('.')?;
-            Some(Self { epoch: u64::from_str_radix(epoch, 16).ok()?, sequence: u64::from_str_radix(sequence, 16).ok()? })
-        };
-        parse().ok_or(JournalError::Cursor)
-    }
-}
+use crate::time::Timestamp;
 
 /// What can go wrong with the log.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
+#[derive(Debug, Error)]
 pub enum JournalError {
     /// A text that is no cursor of ours.
     #[error("this is not a cursor of callcast; give back the last one that a frame carried, or none")]
@@ -59,37 +31,89 @@ pub enum JournalError {
         /// The oldest that is kept.
         oldest: Sequence,
     },
+    /// The cursor is of another log, or of an epoch that is not kept.
+    #[error("the cursor is of another log, or of a time that is no longer kept")]
+    Unknown,
+    /// The cursor is past the newest event.
+    #[error("the cursor is past the newest event, {newest}")]
+    Future {
+        /// The newest event.
+        newest: Sequence,
+    },
+    /// The disk refused.
+    #[error("{action} {path}: {source}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// Of what.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
+}
+
+/// An event on its way into the log.
+#[derive(Clone, Copy, Debug)]
+pub struct Record<'a> {
+    /// Its place: greater than that of the one before, not always by one.
+    pub sequence: Sequence,
+    /// When it happened.
+    pub time: Timestamp,
+    /// By which it is found again.
+    pub keys: &'a Keys,
+    /// The event in its CloudEvents form.
+    pub event: &'a [u8],
 }
 
 /// An event in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
+    /// The epoch in which it was written.
+    pub epoch: u64,
     /// Its place.
     pub sequence: Sequence,
-    /// The event in its CloudEvents form.
+    /// When it happened.
+    pub time: Timestamp,
+    /// By which it is found again.
+    pub keys: Keys,
+    /// The event in its CloudEvents form; empty for one that was erased.
     pub event: Bytes,
 }
 
-/// A log of events.
-pub trait Journal {
-    /// The epoch of this log's positions.
-    fn epoch(&self) -> u64;
+/// Which entries are wanted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Selection {
+    /// All.
+    Everything,
+    /// Those that have any of these keys.
+    Any(Vec<Key>),
+}
 
-    /// The place that the next event will have.
-    fn next(&self) -> Sequence;
+/// How much is read at once: to whichever bound comes first, but at least one entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Entries.
+    pub entries: usize,
+    /// Bytes of events.
+    pub bytes: usize,
+}
 
-    /// The oldest event that is kept; [`Journal::next`] when none is.
-    fn oldest(&self) -> Sequence;
+/// What was read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Page {
+    /// In the order in which they were asked for.
+    pub entries: Vec<Entry>,
+    /// Where to go on: the first place that was not looked at (forwards), or the last that was (backwards).
+    pub next: Sequence,
+    /// Nothing more is there.
+    pub done: bool,
+}
 
-    /// Appends a batch, and says the place of its first event.
-    ///
-    /// # Errors
-    /// When the log cannot keep it.
-    fn append(&mut self, batch: &[Bytes]) -> Result<Sequence, JournalError>;
-
-    /// At most `limit` events, from `from` on. None when nothing is there yet.
-    ///
-    /// # Errors
-    /// When the log no longer reaches back so far.
-    fn read(&self, from: Sequence, limit: usize) -> Result<Vec<Entry>, JournalError>;
+/// What is kept: `oldest..next`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Range {
+    /// The oldest event that is kept; `next` when none is.
+    pub oldest: Sequence,
+    /// One past the newest event.
+    pub next: Sequence,
 }

@@ -10,7 +10,7 @@ use callcast::ctiqbe::messages::{CallStateChangedEvent_V2, NewCallEvent};
 use callcast::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, CtiFailure};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, encode};
 use callcast::gateway::Gateway;
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use futures_util::{SinkExt, StreamExt};
@@ -54,7 +54,7 @@ pub async fn edge_that_is(ready: bool, change: impl FnOnce(&mut api::Config)) ->
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
     change(&mut config);
     let calls = CallModel::new(Ids::seeded(1), false);
-    let gateway = Arc::new(Gateway::new(calls, Memory::new(7, 100_000, 1 << 26), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let address = server.local_addr();
     let stop = CancellationToken::new();

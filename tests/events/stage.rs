@@ -9,7 +9,7 @@ use callcast::ctiqbe::{FRAME_LIMIT, Frame};
 use callcast::event::{EventType, Filter};
 use callcast::gateway::{Gateway, Outgoing};
 use callcast::hub::{Drained, Mailbox};
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use serde_json::Value as Json;
@@ -39,7 +39,7 @@ pub struct Told {
 impl Stage {
     /// A gateway whose session was just connected.
     pub fn new() -> Self {
-        let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Memory::new(BEGAN.0 / 1_000_000, 10_000, 1 << 24));
+        let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap());
         let gateway = Gateway::new(calls, journal, Metrics::new().unwrap());
         let mailbox = Arc::new(Mailbox::new(10_000));
         gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });

@@ -13,7 +13,7 @@ use callcast::calls::{CallModel, Ids};
 use callcast::event::Filter;
 use callcast::gateway::{Gateway, Outgoing};
 use callcast::hub::{Drained, Mailbox};
-use callcast::journal::Memory;
+use callcast::journal::Journal;
 use callcast::sim::{self, AccountConfig, Flow, Recording};
 use callcast::telemetry::Metrics;
 use serde_json::Value as Json;
@@ -49,7 +49,7 @@ pub struct Listener {
 
 impl Listener {
     pub fn new() -> Self {
-        let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Memory::new(1, 10_000, 1 << 24));
+        let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap());
         let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new().unwrap()));
         let mailbox = Arc::new(Mailbox::new(10_000));
         gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });

@@ -4,6 +4,8 @@
 //! for no disk and no client: an event is appended to the log, folded into the table and put into mailboxes. Several sessions
 //! share one gateway, because a call that two of them see must be one call; the lock between them is held for microseconds.
 
+pub mod keys;
+
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::{Bytes, BytesMut};
@@ -14,7 +16,7 @@ use crate::cti::{Notice, Observer, SessionId};
 use crate::ctiqbe::schema;
 use crate::event::{Encoder, Event, Filter};
 use crate::hub::{Hub, Mailbox};
-use crate::journal::{Cursor, Journal, Memory, Sequence};
+use crate::journal::{Cursor, Journal, Keys, Reader, Record, Sequence};
 use crate::state::{DeviceIndex, DeviceState, DeviceView, Directory, Table};
 use crate::telemetry::{Metrics, Occurrence};
 use crate::time::Timestamp;
@@ -44,6 +46,7 @@ pub struct Snapshot {
 #[derive(Debug)]
 pub struct Gateway {
     ingest: Mutex<Ingest>,
+    reader: Reader,
     table: Arc<Table>,
     hub: Hub<Outgoing>,
     metrics: Arc<Metrics>,
@@ -52,7 +55,11 @@ pub struct Gateway {
 #[derive(Debug)]
 struct Ingest {
     calls: CallModel,
-    journal: Memory,
+    journal: Journal,
+    /// The place of the first event of this run, and of the next one.
+    first: Sequence,
+    next: Sequence,
+    keys: Vec<Keys>,
     encoder: Encoder,
     directory: Directory,
     /// These are kept from batch to batch, so that the hot path does not allocate: the events of a batch, their frames for clients,
@@ -68,11 +75,15 @@ struct Ingest {
 
 impl Gateway {
     /// A gateway that tells what `calls` makes of the sessions, and keeps it in `journal`.
-    pub fn new(calls: CallModel, journal: Memory, metrics: Arc<Metrics>) -> Self {
-        let epoch = journal.epoch();
+    pub fn new(calls: CallModel, journal: Journal, metrics: Arc<Metrics>) -> Self {
+        let reader = journal.reader().clone();
+        let (epoch, next) = (reader.epoch(), reader.range().next);
         let ingest = Ingest {
             calls,
             journal,
+            first: next,
+            next,
+            keys: Vec::new(),
             encoder: Encoder::new(epoch),
             directory: Directory::default(),
             events: Vec::new(),
@@ -82,12 +93,17 @@ impl Gateway {
             arena: BytesMut::new(),
             bytes_told: 0,
         };
-        Self { ingest: Mutex::new(ingest), table: Arc::new(Table::default()), hub: Hub::default(), metrics }
+        Self { ingest: Mutex::new(ingest), reader, table: Arc::new(Table::default()), hub: Hub::default(), metrics }
     }
 
     /// The state table.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// What reads the log.
+    pub fn reader(&self) -> &Reader {
+        &self.reader
     }
 
     /// The metrics of everything behind it.
@@ -103,13 +119,13 @@ impl Gateway {
     /// How many events were told, and how many bytes they are in CloudEvents form.
     pub fn told(&self) -> (u64, u64) {
         let ingest = self.lock();
-        (ingest.journal.next() - 1, ingest.bytes_told)
+        (ingest.next - ingest.first, ingest.bytes_told)
     }
 
     /// How many events the log keeps.
     pub fn kept(&self) -> u64 {
-        let ingest = self.lock();
-        ingest.journal.next() - ingest.journal.oldest()
+        let range = self.reader.range();
+        range.next - range.oldest
     }
 
     /// Tells what became of calls by `at` although no message says so: an end that had a deadline.
@@ -138,7 +154,7 @@ impl Gateway {
     pub fn subscribe(&self, mailbox: &Arc<Mailbox<Outgoing>>, filter: &Filter) -> Snapshot {
         let ingest = self.lock();
         self.hub.subscribe(mailbox, filter);
-        let cursor = Cursor { epoch: ingest.journal.epoch(), sequence: ingest.journal.next() - 1 };
+        let cursor = self.reader.cursor(ingest.next - 1);
         let view = |index: DeviceIndex| Some((Arc::clone(ingest.directory.get(index)?), self.table.read(index)?));
         let devices = ingest.directory.matching(filter).into_iter().filter_map(view).collect();
         Snapshot { cursor, devices }
@@ -172,12 +188,20 @@ impl Ingest {
     /// Appends the events of a batch to the log, and only then shows them.
     fn tell(&mut self, table: &Table, hub: &Hub<Outgoing>, metrics: &Metrics) {
         let mut events = std::mem::take(&mut self.events);
-        let first = self.journal.next();
+        let first = self.next;
         for (event, sequence) in events.iter().zip(first..) {
             self.encode(event, sequence);
         }
-        match self.journal.append(&self.encoded) {
-            Ok(_) => {
+        self.next = first + events.len() as u64;
+        self.keys.resize_with(events.len().max(self.keys.len()), Keys::default);
+        for (event, keys) in events.iter().zip(&mut self.keys) {
+            keys.clear();
+            keys::push(event, keys);
+        }
+        let records = events.iter().zip(first..).zip(self.keys.iter().zip(&self.encoded));
+        let records = records.map(|((event, sequence), (keys, encoded))| Record { sequence, time: event.time, keys, event: encoded });
+        match self.journal.append(records) {
+            Ok(()) => {
                 for ((event, sequence), (frame, encoded)) in events.iter().zip(first..).zip(self.frames.iter().zip(&self.encoded)) {
                     metrics.event(event.kind);
                     self.directory.fold(table, event, sequence, encoded);
@@ -197,7 +221,7 @@ impl Ingest {
 
     /// Makes the frame that clients are sent, and the event inside it.
     fn encode(&mut self, event: &Event, sequence: Sequence) {
-        let cursor = Cursor { epoch: self.journal.epoch(), sequence };
+        let cursor = self.journal.reader().cursor(sequence);
         self.scratch.clear();
         // A `Vec` takes every write.
         drop(std::io::Write::write_fmt(&mut self.scratch, format_args!("{{\"op\":\"event\",\"cursor\":\"{cursor}\",\"event\":")));

@@ -1,0 +1,54 @@
+//! By what an event is found again in the log: the users, devices, lines and the call that it concerned when it was written.
+//!
+//! The users among them are the event's stamp: who may read it later is judged by them, not by whose the device is by then.
+
+use crate::event::{Body, Event, EventType};
+use crate::journal::{Keys, Space};
+
+/// The name of a device.
+pub const DEVICE: Space = 1;
+/// A directory number.
+pub const LINE: Space = 2;
+/// The id of a user.
+pub const USER: Space = 3;
+/// The 16 bytes of a `call_id`.
+pub const CALL: Space = 4;
+/// What concerns everybody (CTI sessions, the log): the text is empty.
+pub const EVERYBODY: Space = 5;
+/// The same of `call.ended` alone: calls that are over, by device, by line, by user and, with an empty text, all.
+pub const ENDED_DEVICE: Space = 17;
+/// See [`ENDED_DEVICE`].
+pub const ENDED_LINE: Space = 18;
+/// See [`ENDED_DEVICE`].
+pub const ENDED_USER: Space = 19;
+/// See [`ENDED_DEVICE`].
+pub const ENDED: Space = 20;
+
+/// Adds the keys of an event.
+pub fn push(event: &Event, keys: &mut Keys) {
+    match &event.body {
+        Body::Leg(body) => keys.push(CALL, body.call_id.as_bytes()),
+        Body::Call(body) => keys.push(CALL, body.call_id.as_bytes()),
+        Body::Pop(body) => keys.push(CALL, body.call_id.as_bytes()),
+        Body::Line(_) => {}
+        Body::Device(body) => {
+            keys.push(DEVICE, body.device.name.as_bytes());
+            body.device.user.iter().for_each(|user| keys.push(USER, user.as_bytes()));
+            body.login_user.iter().for_each(|user| keys.push(USER, user));
+        }
+        Body::Session(_) => keys.push(EVERYBODY, ""),
+    }
+    for line in event.lines() {
+        keys.push(DEVICE, line.device.name.as_bytes());
+        keys.push(LINE, &line.dn);
+        line.device.user.iter().for_each(|user| keys.push(USER, user.as_bytes()));
+    }
+    if event.kind == EventType::CallEnded {
+        for line in event.lines() {
+            keys.push(ENDED_DEVICE, line.device.name.as_bytes());
+            keys.push(ENDED_LINE, &line.dn);
+            line.device.user.iter().for_each(|user| keys.push(ENDED_USER, user.as_bytes()));
+        }
+        keys.push(ENDED, "");
+    }
+}

@@ -17,6 +17,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::respond::{self, Body};
 use super::router::Context;
+use super::routes::Call;
 use crate::sinks::websocket::{self, SUBPROTOCOL};
 
 /// Why a handshake is refused.
@@ -51,8 +52,13 @@ impl Refused {
     }
 }
 
+/// The route of `/v1/ws`.
+pub async fn route(call: Call) -> Response<Body> {
+    accept(call.request, call.peer, &call.context)
+}
+
 /// Answers a handshake, and hands the socket to a task of its own when it is done.
-pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
     let accepted = match check(request.headers(), context) {
         Ok(accepted) => accepted,
         Err(refused) => return refused.response(),

@@ -13,15 +13,26 @@
 //! There is no authentication: the listener binds to loopback unless told otherwise. What a browser could be tricked into is refused:
 //! a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign `Origin`.
 
+mod asyncapi;
+mod auth;
+mod calls;
 mod config;
+mod devices;
 mod guard;
 mod handshake;
 mod health;
+mod me;
+mod openapi;
+mod operations;
 mod page;
+mod paging;
+mod query;
 mod respond;
 mod router;
+mod routes;
 mod schemas;
 mod server;
+mod users;
 
 pub use config::{Config, PageConfig};
 pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};

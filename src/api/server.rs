@@ -18,7 +18,7 @@ use tokio_util::task::TaskTracker;
 use super::config::Config;
 use super::guard::Guard;
 use super::health::Health;
-use super::router::{Context, MetricsSource, answer};
+use super::router::{Context, MetricsSource, READS, answer};
 use crate::gateway::Gateway;
 use crate::telemetry::Occurrence;
 
@@ -63,6 +63,7 @@ impl Server {
             guard: Guard::new(&config, address),
             websocket: Arc::new(config.websocket.clone()),
             clients: Arc::new(Semaphore::new(config.websocket.max_clients.min(Semaphore::MAX_PERMITS))),
+            reads: Arc::new(Semaphore::new(READS)),
             config,
             gateway,
             health,
@@ -131,8 +132,8 @@ async fn connection(stream: TcpStream, peer: SocketAddr, context: Arc<Context>) 
     let header_timeout = Duration::from_secs(u64::from(context.config.header_timeout_seconds.max(1)));
     let stop = context.stop.clone();
     let service = service_fn(move |request| {
-        let response = answer(request, peer, &context);
-        async move { Ok::<_, Infallible>(response) }
+        let context = Arc::clone(&context);
+        async move { Ok::<_, Infallible>(answer(request, peer, &context).await) }
     });
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())

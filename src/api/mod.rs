@@ -8,12 +8,18 @@
 //! | `/schemas/` | the JSON Schemas of events: [`crate::schemas`] |
 //! | `/healthz` | 200 while the process answers |
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
-//! | `/metrics` | Prometheus' text format |
 //!
-//! There is no authentication: the listener binds to loopback unless told otherwise. What a browser could be tricked into is refused:
-//! a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign `Origin`.
+//! On a listener of its own, for admins: `/metrics` in Prometheus' text format, `/healthz` and `/readyz`, and what needs a token with admin
+//! rights under `/admin/`.
+//!
+//! Who may see what, [`crate::access`] says; where nothing is configured everybody may see everything, and the listener has to be on
+//! loopback. What a browser could be tricked into is refused: a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign
+//! `Origin`.
 
+mod admin;
+mod auth;
 mod config;
+mod failures;
 mod guard;
 mod handshake;
 mod health;
@@ -22,7 +28,10 @@ mod respond;
 mod router;
 mod schemas;
 mod server;
+mod tls;
 
+pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};
 pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};
-pub use server::{BindError, Server};
+pub use server::{BindError, Certificates, Server};
+pub use tls::{TlsConfig, TlsError};

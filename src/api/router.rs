@@ -12,10 +12,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
+use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
 use super::{handshake, page, schemas};
+use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
 use crate::sinks::websocket;
 use crate::state::{Aggregate, DeviceIndex, Table};
@@ -31,6 +33,12 @@ pub struct Context {
     pub health: Arc<dyn Health>,
     pub metrics: Vec<MetricsSource>,
     pub guard: Guard,
+    /// Who may ask.
+    pub access: Arc<Access>,
+    /// Connections by account.
+    pub accounts: Arc<Accounts>,
+    /// Tokens that were refused, by address.
+    pub failures: Failures,
     /// A permit per WebSocket client.
     pub clients: Arc<Semaphore>,
     /// Connections and clients.
@@ -44,21 +52,19 @@ struct Alive {
 }
 
 /// Answers a request.
-pub fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+pub async fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
     let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     if !context.guard.allows_host(host) {
-        let message = format!("the host {host:?} is not this server's; if it is, name it in api.public_host_names");
-        return respond::problem(StatusCode::MISDIRECTED_REQUEST, "host", &message);
+        return foreign_host(host);
     }
     if request.method() != Method::GET && request.method() != Method::HEAD {
         return respond::method_not_allowed();
     }
     match request.uri().path() {
-        "/v1/ws" => handshake::accept(request, peer, context),
+        "/v1/ws" => handshake::accept(request, peer, context).await,
         "/v1/config" => respond::json(StatusCode::OK, &context.config.page),
-        "/healthz" => respond::json(StatusCode::OK, &Alive { alive: true }),
+        "/healthz" => alive(),
         "/readyz" => ready(context),
-        "/metrics" => metrics(context),
         path => {
             let headers = request.headers();
             page::file(path, headers).or_else(|| schemas::answer(path, headers)).unwrap_or_else(not_found)
@@ -66,19 +72,32 @@ pub fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Contex
     }
 }
 
+/// The request was meant for another server.
+pub fn foreign_host(host: &str) -> Response<Body> {
+    let message = format!("the host {host:?} is not this server's; if it is, name it in api.public_host_names");
+    respond::problem(StatusCode::MISDIRECTED_REQUEST, "host", &message)
+}
+
+/// `/healthz`
+pub fn alive() -> Response<Body> {
+    respond::json(StatusCode::OK, &Alive { alive: true })
+}
+
 fn not_found() -> Response<Body> {
-    let message = "there is nothing here; see /, /v1/ws, /v1/config, /schemas/, /healthz, /readyz, /metrics";
+    let message = "there is nothing here; see /, /v1/ws, /v1/config, /schemas/, /healthz, /readyz; metrics are on the admin listener";
     respond::problem(StatusCode::NOT_FOUND, "not_found", message)
 }
 
-fn ready(context: &Context) -> Response<Body> {
+/// `/readyz`
+pub fn ready(context: &Context) -> Response<Body> {
     let mut report = context.health.report();
     report.ready &= !context.stop.is_cancelled();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     respond::json(status, &report)
 }
 
-fn metrics(context: &Context) -> Response<Body> {
+/// `/metrics`
+pub fn metrics(context: &Context) -> Response<Body> {
     let gateway = &context.gateway;
     gateway.metrics().device_states(&device_states(gateway.table()));
     match gateway.metrics().text() {

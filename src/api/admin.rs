@@ -1,0 +1,72 @@
+//! The admin listener: metrics and health for everybody who reaches it, the rest for a token with admin rights.
+//!
+//! It is apart from the API's listener so that a firewall, or loopback, can keep it to those who run callcast; and so that metrics can
+//! still be had while the API has as many connections as it may have.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+
+use hyper::body::Incoming;
+use hyper::header::HOST;
+use hyper::{Method, Request, Response, StatusCode};
+use serde::{Deserialize, Deserializer, de};
+
+use super::auth;
+use super::guard::Guard;
+use super::respond::{self, Body};
+use super::router::{self, Context};
+use super::tls::TlsConfig;
+
+/// Connections at a time.
+pub(super) const CONNECTIONS: usize = 64;
+
+/// The table `[admin]`.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct AdminConfig {
+    /// Where to listen; the empty text for nowhere.
+    #[serde(deserialize_with = "address")]
+    pub listen: Option<SocketAddr>,
+    /// TLS on this listener.
+    pub tls: Option<TlsConfig>,
+}
+
+impl Default for AdminConfig {
+    fn default() -> Self {
+        Self { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 9090))), tls: None }
+    }
+}
+
+fn address<'de, D: Deserializer<'de>>(from: D) -> Result<Option<SocketAddr>, D::Error> {
+    let text = String::deserialize(from)?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    let wrong =
+        |_| de::Error::custom(format!("`admin.listen` is {text:?}: give an address and a port, as \"127.0.0.1:9090\", or \"\" for none"));
+    text.parse().map(Some).map_err(wrong)
+}
+
+/// Answers a request.
+pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, guard: &Guard, context: &Arc<Context>) -> Response<Body> {
+    let host = request.headers().get(HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    if !guard.allows_host(host) {
+        return router::foreign_host(host);
+    }
+    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
+    match request.uri().path() {
+        "/metrics" | "/healthz" | "/readyz" if !reads => respond::method_not_allowed(),
+        "/metrics" => router::metrics(context),
+        "/healthz" => router::alive(),
+        "/readyz" => router::ready(context),
+        path if path.starts_with("/admin/") => match auth::admin(request.headers(), request.uri().query(), peer, context).await {
+            Ok(_principal) => not_found(),
+            Err(refused) => refused,
+        },
+        _ => not_found(),
+    }
+}
+
+fn not_found() -> Response<Body> {
+    respond::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here; see /metrics, /healthz, /readyz")
+}

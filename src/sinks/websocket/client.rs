@@ -8,7 +8,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use tokio::net::TcpStream;
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
@@ -18,12 +17,14 @@ use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_util::sync::CancellationToken;
 
 use super::FELL_BEHIND;
+use super::accepted::Accepted;
 use super::config::Config;
 use super::protocol::{self, Refused, Rejection, Request};
 use super::snapshot::Pieces;
 use super::subscriptions::Subscriptions;
 use crate::gateway::{Gateway, Outgoing};
 use crate::hub::{Drained, Mailbox};
+use crate::stream::Stream;
 use crate::telemetry::Occurrence;
 use crate::time::Timestamp;
 
@@ -47,7 +48,7 @@ enum End {
 }
 
 struct Client {
-    socket: WebSocketStream<TcpStream>,
+    socket: WebSocketStream<Stream>,
     gateway: Arc<Gateway>,
     config: Arc<Config>,
     mailbox: Arc<Mailbox<Outgoing>>,
@@ -56,17 +57,11 @@ struct Client {
     heard: bool,
 }
 
-/// Serves a client whose handshake is done, to its end. `early` is what it sent behind the handshake.
+/// Serves a client whose handshake is done, to its end.
 ///
 /// When `stop` is cancelled, the client is sent what waits for it, and a close frame.
-pub async fn serve(
-    stream: TcpStream,
-    early: Vec<u8>,
-    peer: SocketAddr,
-    gateway: Arc<Gateway>,
-    config: Arc<Config>,
-    stop: CancellationToken,
-) {
+pub async fn serve(accepted: Accepted, gateway: Arc<Gateway>, config: Arc<Config>, stop: CancellationToken) {
+    let Accepted { stream, early, peer, seat: _seat, .. } = accepted;
     let _counted = gateway.metrics().websocket_client();
     let protocol = Some(config.protocol());
     let socket = WebSocketStream::from_partially_read(stream, early, Role::Server, protocol).await;
@@ -241,7 +236,7 @@ fn violation(error: &Error) -> End {
 mod tests {
     use super::*;
 
-    type Serve<F> = fn(TcpStream, Vec<u8>, SocketAddr, Arc<Gateway>, Arc<Config>, CancellationToken) -> F;
+    type Serve<F> = fn(Accepted, Arc<Gateway>, Arc<Config>, CancellationToken) -> F;
 
     fn size<F: Future>(_: Serve<F>) -> usize {
         size_of::<F>()

@@ -14,6 +14,8 @@ const TOLERATED: usize = 4;
 pub struct Config {
     /// Clients at a time.
     pub max_clients: usize,
+    /// Clients at a time of one account: of a user, or of an API token. Where no access is configured there is no such limit.
+    pub max_clients_per_account: usize,
     /// Bytes of a message from a client.
     pub max_message_bytes: usize,
     /// Subscriptions of one client.
@@ -32,6 +34,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_clients: 20_000,
+            max_clients_per_account: 100,
             max_message_bytes: 64 * 1024,
             max_subscriptions: 100,
             max_texts: 10_000,

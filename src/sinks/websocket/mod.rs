@@ -14,17 +14,19 @@
 //!
 //! A client that falls behind is closed with code [`FELL_BEHIND`] and is to subscribe again; nobody else is harmed.
 
+mod accepted;
 mod client;
 mod config;
 mod protocol;
 mod snapshot;
 mod subscriptions;
 
+pub use accepted::{Accepted, Protocol};
 pub use client::serve;
 pub use config::Config;
 
-/// The subprotocol that a client has to offer.
-pub const SUBPROTOCOL: &str = "callcast.v1";
+/// The subprotocol that clients offer.
+pub const SUBPROTOCOL: &str = Protocol::CallcastV1.name();
 
 /// The close code of a client that did not read what it subscribed to in time.
 pub const FELL_BEHIND: u16 = 4008;

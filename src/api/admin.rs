@@ -8,13 +8,14 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::HOST;
-use hyper::{Method, Request, Response, StatusCode};
+use hyper::{Request, Response, StatusCode};
 use serde::{Deserialize, Deserializer, de};
 
 use super::auth;
 use super::guard::Guard;
 use super::respond::{self, Body};
 use super::router::{self, Context};
+use super::routes::{self, ADMIN_ROUTES, Found};
 use super::tls::TlsConfig;
 
 /// Connections at a time.
@@ -53,20 +54,20 @@ pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, guard: 
     if !guard.allows_host(host) {
         return router::foreign_host(host);
     }
-    let reads = request.method() == Method::GET || request.method() == Method::HEAD;
-    match request.uri().path() {
-        "/metrics" | "/healthz" | "/readyz" if !reads => respond::method_not_allowed(),
-        "/metrics" => router::metrics(context),
-        "/healthz" => router::alive(),
-        "/readyz" => router::ready(context),
-        path if path.starts_with("/admin/") => match auth::admin(request.headers(), request.uri().query(), peer, context).await {
-            Ok(_principal) => not_found(),
+    let (method, path) = (request.method(), request.uri().path());
+    match routes::find(ADMIN_ROUTES, method, path) {
+        Found::Route(route, name) => route.answer(request, peer, name, context).await,
+        Found::OtherMethods(methods) => respond::method_not_allowed(&methods),
+        // Nobody else learns what there is.
+        Found::Nothing if path.starts_with("/admin/") => match auth::admin(request.headers(), request.uri().query(), peer, context).await {
+            Ok(_) => not_found(),
             Err(refused) => refused,
         },
-        _ => not_found(),
+        Found::Nothing => not_found(),
     }
 }
 
 fn not_found() -> Response<Body> {
-    respond::problem(StatusCode::NOT_FOUND, "not_found", "there is nothing here; see /metrics, /healthz, /readyz")
+    let paths: Vec<&str> = ADMIN_ROUTES.iter().map(|route| route.path).collect();
+    respond::problem(StatusCode::NOT_FOUND, "not_found", &format!("there is nothing here; there are {}", paths.join(", ")))
 }

@@ -20,6 +20,7 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 use super::auth;
 use super::respond::{self, Body};
 use super::router::Context;
+use super::routes::Call;
 use crate::access::{Principal, TooMany};
 use crate::sinks::websocket::{self, Accepted, Protocol};
 use crate::stream::Stream;
@@ -76,8 +77,13 @@ impl Refused {
     }
 }
 
+/// The route of `/v1/ws`.
+pub async fn route(call: Call) -> Response<Body> {
+    accept(call.request, call.peer, &call.context).await
+}
+
 /// Answers a handshake, and hands the socket to a task of its own when it is done.
-pub async fn accept(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+async fn accept(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
     open(request, peer, context).await.unwrap_or_else(|refused| refused.response())
 }
 

@@ -17,18 +17,28 @@
 //! `Origin`.
 
 mod admin;
+mod asyncapi;
 mod auth;
+mod calls;
 mod config;
+mod devices;
 mod failures;
 mod guard;
 mod handshake;
 mod health;
+mod me;
+mod openapi;
+mod operations;
 mod page;
+mod paging;
+mod query;
 mod respond;
 mod router;
+mod routes;
 mod schemas;
 mod server;
 mod tls;
+mod users;
 
 pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};

@@ -24,7 +24,7 @@ use super::config::Config;
 use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
-use super::router::{self, Context, MetricsSource};
+use super::router::{self, Context, MetricsSource, READS};
 use super::tls::{Certificate, TlsConfig, TlsError};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
@@ -113,6 +113,7 @@ impl Server {
             accounts: Accounts::new(config.websocket.max_clients_per_account),
             failures: Failures::new(access.failures_per_minute()),
             access,
+            reads: Arc::new(Semaphore::new(READS)),
             config,
             gateway,
             health,

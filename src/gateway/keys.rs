@@ -2,6 +2,7 @@
 //!
 //! The users among them are the event's stamp: who may read it later is judged by them, not by whose the device is by then.
 
+use crate::access::Scope;
 use crate::event::{Body, Event, EventType};
 use crate::journal::{Keys, Space};
 
@@ -50,5 +51,49 @@ pub fn push(event: &Event, keys: &mut Keys) {
             line.device.user.iter().for_each(|user| keys.push(ENDED_USER, user.as_bytes()));
         }
         keys.push(ENDED, "");
+    }
+}
+
+/// Whether who has this scope may read an entry with these keys: by the users whom it concerned when it was written.
+pub fn allows(scope: &Scope, keys: &Keys) -> bool {
+    let is_any = |of: &[Box<str>], text: &[u8]| of.iter().any(|one| one.as_bytes() == text);
+    scope.everything
+        || keys.iter().any(|(space, text)| match space {
+            USER => is_any(&scope.users, text),
+            DEVICE => is_any(&scope.devices, text),
+            LINE => is_any(&scope.lines, text),
+            EVERYBODY => true,
+            _ => false,
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(of: &[(Space, &str)]) -> Keys {
+        let mut keys = Keys::default();
+        of.iter().for_each(|(space, text)| keys.push(*space, text));
+        keys
+    }
+
+    #[test]
+    fn history_is_judged_by_the_stamp() {
+        let call = keys(&[(CALL, "id"), (DEVICE, "SEP1"), (LINE, "2000"), (USER, "ann"), (ENDED_USER, "ann")]);
+        assert!(allows(&Scope::of_user("ann"), &call) && !allows(&Scope::of_user("ben"), &call));
+        assert!(allows(&Scope { devices: vec!["SEP1".into()], ..Scope::default() }, &call));
+        assert!(allows(&Scope { lines: vec!["2000".into()], ..Scope::default() }, &call));
+        assert!(allows(&Scope::everything(), &call) && !allows(&Scope::default(), &call));
+    }
+
+    #[test]
+    fn a_text_of_one_kind_opens_nothing_of_another() {
+        let call = keys(&[(DEVICE, "ann"), (CALL, "ann"), (ENDED_USER, "ann")]);
+        assert!(!allows(&Scope::of_user("ann"), &call));
+    }
+
+    #[test]
+    fn what_concerns_everybody_may_be_read_by_anybody() {
+        assert!(allows(&Scope::default(), &keys(&[(EVERYBODY, "")])));
     }
 }

@@ -26,6 +26,11 @@ pub enum Occurrence<'a> {
         /// Why.
         error: &'a JournalError,
     },
+    /// The log could not be read for who asked.
+    LogUnreadable {
+        /// Why.
+        error: &'a JournalError,
+    },
     /// A WebSocket client was closed by us.
     WebSocketClosed {
         /// Its address.
@@ -103,6 +108,7 @@ impl Metrics {
                 self.log_refused.inc_by(events as u64);
                 error!(events, %error, "the log takes no events");
             }
+            Occurrence::LogUnreadable { error } => error!(%error, "the log of events cannot be read for the API"),
             Occurrence::WebSocketClosed { peer, reason } => {
                 self.websocket_closed.with_label_values(&[reason]).inc();
                 info!(%peer, reason, "closed a WebSocket client");

@@ -139,7 +139,7 @@ pub enum ConfigError {
         /// Its name.
         name: String,
         /// What is wrong.
-        error: IssuerError,
+        error: Box<IssuerError>,
     },
 }
 
@@ -250,7 +250,7 @@ impl Config {
             if self.issuers.iter().take(index).any(|other| other.issuer == issuer.issuer) {
                 wrong.push(IssuerError::Twice);
             }
-            errors.extend(wrong.into_iter().map(|error| ConfigError::Issuer { number, name: issuer.name().into(), error }));
+            errors.extend(wrong.into_iter().map(|error| ConfigError::Issuer { number, name: issuer.name().into(), error: error.into() }));
         }
         if errors.is_empty() { Ok(self.warnings()) } else { Err(errors) }
     }

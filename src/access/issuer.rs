@@ -81,7 +81,7 @@ impl Unverified {
 enum Source {
     Secret(PathBuf, ArcSwap<KeySet>),
     File(PathBuf, ArcSwap<KeySet>),
-    Url(Published),
+    Url(Box<Published>),
 }
 
 /// Somebody whose tokens are taken.
@@ -101,7 +101,7 @@ impl Issuer {
     /// The issuer as configured, with what its files hold.
     pub(super) fn new(config: &IssuerConfig, number: usize) -> Result<Self, ConfigError> {
         let algorithms = config.pinned();
-        let wrong = |error| ConfigError::Issuer { number, name: config.name().into(), error };
+        let wrong = |error| ConfigError::Issuer { number, name: config.name().into(), error: Box::new(error) };
         let keys = Source::new(config, &algorithms).map_err(wrong)?;
         Ok(Self {
             name: config.name().into(),
@@ -216,7 +216,7 @@ impl Source {
                 let keys = KeySet::file(path, algorithms).map_err(wrong("key_file"))?;
                 Ok(Self::File(path.clone(), ArcSwap::from_pointee(keys)))
             }
-            (None, None, Some(url)) => Ok(Self::Url(Published::new(url, config, algorithms)?)),
+            (None, None, Some(url)) => Ok(Self::Url(Box::new(Published::new(url, config, algorithms)?))),
             _ => Err(IssuerError::KeySource),
         }
     }

@@ -9,10 +9,10 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
@@ -71,6 +71,7 @@ impl Refused {
         let mut response = respond::problem(status, code, &self.to_string());
         if status == StatusCode::UPGRADE_REQUIRED {
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }
@@ -82,6 +83,11 @@ pub async fn accept(call: Call) -> Response<Body> {
 }
 
 async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Result<Response<Body>, Refused> {
+    // Frames begin where the head ends: there is no place for a body, and none before HTTP/1.1.
+    let body = request.headers().contains_key(CONTENT_LENGTH) || request.headers().contains_key(TRANSFER_ENCODING);
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 || body {
+        return Err(Refused::NotWebSocket);
+    }
     let (accept, protocol) = check(request.headers(), context)?;
     let query = request.uri().query();
     let principal = who(request.headers(), query, protocol, peer, context).await?;
@@ -120,9 +126,11 @@ async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
 /// The value of `Sec-WebSocket-Accept`, and what will be spoken: the first of the offered subprotocols that is ours.
 fn check(headers: &HeaderMap, context: &Context) -> Result<(HeaderValue, Protocol), Refused> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = text(SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
+    let key = text(SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    // With one of these twice, whoever stands between could see another request than we do.
+    let once = [HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().all(|name| headers.get_all(name).iter().count() <= 1);
     let has = |name: HeaderName, token: &str| list(headers, &name).any(|value| value.eq_ignore_ascii_case(token));
-    let asks = has(UPGRADE, "websocket") && has(CONNECTION, "upgrade");
+    let asks = once && has(UPGRADE, "websocket") && has(CONNECTION, "upgrade");
     let (Some(key), Some("13"), true) = (key, text(SEC_WEBSOCKET_VERSION), asks) else { return Err(Refused::NotWebSocket) };
     // An origin that is no text is not ours.
     let origin = headers.get(ORIGIN).map(|origin| origin.to_str().unwrap_or("an origin that is not text"));
@@ -135,6 +143,12 @@ fn check(headers: &HeaderMap, context: &Context) -> Result<(HeaderValue, Protoco
     }
     let accept = HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refused::NotWebSocket)?;
     Ok((accept, protocol))
+}
+
+/// Whether it is 16 bytes in base64.
+fn is_key(key: &str) -> bool {
+    let digits = key.strip_suffix("==").unwrap_or_default();
+    digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
 /// Whose handshake it is; none when the token is to come in the first message.

@@ -55,7 +55,7 @@ pub enum BindError {
         /// The table of the configuration.
         table: &'static str,
         /// Why.
-        error: TlsError,
+        error: Box<TlsError>,
     },
 }
 
@@ -192,7 +192,7 @@ impl Door {
             Kind::Admin => ("admin.listen", "admin.tls"),
         };
         let failed = |source| BindError::Listen { address: listen, key, source };
-        let certificate = tls.map(Certificate::load).transpose().map_err(|error| BindError::Tls { table, error })?;
+        let certificate = tls.map(Certificate::load).transpose().map_err(|error| BindError::Tls { table, error: error.into() })?;
         let listener = TcpListener::bind(listen).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
         let guard = Guard::new(config, address);

@@ -158,7 +158,7 @@ pub enum ConfigError {
         /// The table.
         table: &'static str,
         /// What is wrong.
-        error: api::TlsError,
+        error: Box<api::TlsError>,
     },
     /// Two listeners cannot have one address.
     #[error("`api.listen` and `admin.listen` are both {0}: give each its own port")]
@@ -275,7 +275,7 @@ impl Config {
         }
         for (table, tls) in [("api.tls", &api.tls), ("admin.tls", &admin.tls)] {
             if let Some(Err(error)) = tls.as_ref().map(api::TlsConfig::check) {
-                errors.push(ConfigError::Tls { table, error });
+                errors.push(ConfigError::Tls { table, error: error.into() });
             }
         }
         let limits = [

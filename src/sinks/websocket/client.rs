@@ -8,6 +8,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
@@ -35,8 +36,10 @@ const FAREWELL: Duration = Duration::from_secs(1);
 
 /// Why a client's task ends.
 enum End {
-    /// The client closed, or the connection broke.
+    /// The connection broke.
     Gone,
+    /// The client closed.
+    Left,
     /// It did not read in time.
     FellBehind,
     /// Nothing came from it between two pings.
@@ -122,7 +125,8 @@ impl Client {
             // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Ping(_))) => self.write(None).await,
             Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+            Some(Ok(Message::Close(_))) => Err(End::Left),
+            None => Err(End::Gone),
             Some(Err(error)) => Err(violation(&error)),
         }
     }
@@ -176,30 +180,40 @@ impl Client {
     async fn end(self, end: End, peer: SocketAddr) {
         let (word, code, reason) = match end {
             End::Gone => return,
+            End::Left => return self.close(None).await,
             End::FellBehind => ("fell_behind", CloseCode::from(FELL_BEHIND), "fell behind: subscribe again".into()),
             End::Silent => ("silent", CloseCode::Away, "no answer to a ping".into()),
             End::Violation(code, reason) => ("violation", code, reason),
             End::Stopping => return self.stop().await,
         };
         self.gateway.metrics().emit(Occurrence::WebSocketClosed { peer, reason: word });
-        self.close(code, reason).await;
+        self.close(Some(CloseFrame { code, reason: reason.into() })).await;
     }
 
     async fn stop(mut self) {
         while let Ok(Drained::More) = self.deliver().await {}
-        self.close(CloseCode::Away, "the gateway is stopping: connect again".into()).await;
+        self.close(Some(CloseFrame { code: CloseCode::Away, reason: "the gateway is stopping: connect again".into() })).await;
     }
 
-    /// Says goodbye, and waits for the client to have read it.
-    async fn close(self, code: CloseCode, reason: String) {
+    /// Says goodbye, or answers the client's, and waits for it to have read that.
+    async fn close(self, goodbye: Option<CloseFrame>) {
         let Self { mut socket, subscriptions, .. } = self;
         // It is sent nothing more, so that nothing is kept for it.
         drop(subscriptions);
         let farewell = async {
-            socket.close(Some(CloseFrame { code, reason: reason.into() })).await?;
+            match goodbye {
+                Some(goodbye) => socket.close(Some(goodbye)).await?,
+                // tungstenite has queued the answer.
+                None => socket.flush().await?,
+            }
             while let Some(message) = socket.next().await {
                 message?;
             }
+            // A socket that is dropped with something unread in it is reset.
+            let stream = socket.get_mut();
+            stream.shutdown().await?;
+            let mut unread = [0; 512];
+            while stream.read(&mut unread).await? > 0 {}
             Ok::<(), Error>(())
         };
         // It is closed in any case: that it did not answer changes nothing.

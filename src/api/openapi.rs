@@ -2,8 +2,8 @@
 
 use std::sync::LazyLock;
 
-use hyper::body::Bytes;
 use hyper::Response;
+use hyper::body::Bytes;
 use serde_json::{Map, Value as Json, json};
 
 use super::components::{self, reference};

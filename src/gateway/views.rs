@@ -19,7 +19,7 @@ const AT_ONCE: usize = 1024;
 
 impl Gateway {
     /// The last event that everything shown from now on knows of.
-    pub fn cursor(&self) -> Cursor {
+    pub fn newest_cursor(&self) -> Cursor {
         self.reader.cursor(self.lock().next - 1)
     }
 

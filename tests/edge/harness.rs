@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::access::{self, Access};
 use callcast::api::{self, Health, RefusalReport, Report, Server, SessionReport};
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, LineChange, LineHandle, Notice, Observer, SessionId};
@@ -52,13 +53,19 @@ pub async fn edge(change: impl FnOnce(&mut api::Config)) -> Edge {
 }
 
 pub async fn edge_that_is(ready: bool, change: impl FnOnce(&mut api::Config)) -> Edge {
+    edge_with(ready, &access::Config::default(), change).await
+}
+
+/// One that asks for tokens as configured.
+pub async fn edge_with(ready: bool, access: &access::Config, change: impl FnOnce(&mut api::Config)) -> Edge {
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
     change(&mut config);
     let calls = CallModel::new(Ids::seeded(1), false);
     let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
-    let server = server.with_admin(&admin).await.unwrap();
+    let access = Access::new(access, Arc::clone(gateway.metrics())).unwrap();
+    let server = server.with_access(Arc::new(access)).with_admin(&admin).await.unwrap();
     let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -47,6 +47,7 @@ impl Refused {
         let mut response = respond::problem(status, code, &self.to_string());
         if status == StatusCode::UPGRADE_REQUIRED {
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }
@@ -54,6 +55,11 @@ impl Refused {
 
 /// Answers a handshake, and hands the socket to a task of its own when it is done.
 pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+    // Frames begin where the head ends: there is no place for a body, and none before HTTP/1.1.
+    let body = request.headers().contains_key(CONTENT_LENGTH) || request.headers().contains_key(TRANSFER_ENCODING);
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 || body {
+        return Refused::NotWebSocket.response();
+    }
     let accepted = match check(request.headers(), context) {
         Ok(accepted) => accepted,
         Err(refused) => return refused.response(),
@@ -91,8 +97,10 @@ pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
 /// The value of `Sec-WebSocket-Accept`.
 fn check(headers: &HeaderMap, context: &Context) -> Result<HeaderValue, Refused> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = text(SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    let asks = has_token(headers, &UPGRADE, "websocket") && has_token(headers, &CONNECTION, "upgrade");
+    let key = text(SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    // With one of these twice, whoever stands between could see another request than we do.
+    let once = [HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().all(|name| headers.get_all(name).iter().count() <= 1);
+    let asks = once && has_token(headers, &UPGRADE, "websocket") && has_token(headers, &CONNECTION, "upgrade");
     let (Some(key), Some("13"), true) = (key, text(SEC_WEBSOCKET_VERSION), asks) else { return Err(Refused::NotWebSocket) };
     if !has_token(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return Err(Refused::Subprotocol);
@@ -106,6 +114,12 @@ fn check(headers: &HeaderMap, context: &Context) -> Result<HeaderValue, Refused>
         return Err(Refused::Stopping);
     }
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refused::NotWebSocket)
+}
+
+/// Whether it is 16 bytes in base64.
+fn is_key(key: &str) -> bool {
+    let digits = key.strip_suffix("==").unwrap_or_default();
+    digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
 /// Whether a header that is a list has this in it.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::error::{CapacityError, Error, ProtocolError};
@@ -39,8 +40,10 @@ const NEVER: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Why a client's task ends.
 enum End {
-    /// The client closed, or the connection broke.
+    /// The connection broke.
     Gone,
+    /// The client closed.
+    Left,
     /// It did not read in time.
     FellBehind,
     /// Nothing came from it between two pings.
@@ -207,7 +210,8 @@ impl Client {
             // tungstenite has queued the answer; a flush sends it.
             Some(Ok(Message::Ping(_))) => self.write(None).await,
             Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(()),
-            Some(Ok(Message::Close(_))) | None => Err(End::Gone),
+            Some(Ok(Message::Close(_))) => Err(End::Left),
+            None => Err(End::Gone),
             Some(Err(error)) => Err(violation(&error)),
         }
     }
@@ -291,6 +295,7 @@ impl Client {
     async fn end(self, end: End, peer: SocketAddr) {
         let (word, code, reason) = match end {
             End::Gone => return,
+            End::Left => return self.close(None).await,
             End::FellBehind => ("fell_behind", CloseCode::from(FELL_BEHIND), FeedError::FellBehind.to_string()),
             End::Silent => ("silent", CloseCode::Away, "no answer to a ping".into()),
             End::Unauthenticated(reason) => ("unauthenticated", CloseCode::from(UNAUTHENTICATED), reason),
@@ -305,25 +310,33 @@ impl Client {
             End::Stopping => return self.stop().await,
         };
         self.edge.gateway.metrics().emit(Occurrence::WebSocketClosed { peer, reason: word });
-        self.close(code, reason).await;
+        self.close(Some((code, reason))).await;
     }
 
     async fn stop(mut self) {
         while self.deliver().await.is_ok() && self.feed.has_more() {}
-        self.close(CloseCode::Away, "the gateway is stopping: connect again".into()).await;
+        self.close(Some((CloseCode::Away, "the gateway is stopping: connect again".into()))).await;
     }
 
-    /// Says goodbye, and waits for the client to have read it.
-    async fn close(self, code: CloseCode, reason: String) {
+    /// Says goodbye, or answers the client's, and waits for it to have read that.
+    async fn close(self, goodbye: Option<(CloseCode, String)>) {
         let Self { mut socket, feed, .. } = self;
         // It is sent nothing more, so that nothing is kept for it.
         drop(feed);
-        let reason = within_close_frame(reason);
         let farewell = async {
-            socket.close(Some(CloseFrame { code, reason: reason.into() })).await?;
+            match goodbye {
+                Some((code, reason)) => socket.close(Some(CloseFrame { code, reason: within_close_frame(reason).into() })).await?,
+                // tungstenite has queued the answer.
+                None => socket.flush().await?,
+            }
             while let Some(message) = socket.next().await {
                 message?;
             }
+            // A socket that is dropped with something unread in it is reset.
+            let stream = socket.get_mut();
+            stream.shutdown().await?;
+            let mut unread = [0; 512];
+            while stream.read(&mut unread).await? > 0 {}
             Ok::<(), Error>(())
         };
         // It is closed in any case: that it did not answer changes nothing.

@@ -16,7 +16,8 @@ pub fn check(path: &Path) -> Result<(), CommandError> {
         println!("session {number}: {}", described(session));
     }
     println!("http://{}/ serves the page, /v1/ws, /metrics, /healthz and /readyz", config.api.listen);
-    println!("the log keeps {} events or {} MiB in memory", config.journal.max_events, config.journal.max_mebibytes);
+    let journal = &config.journal;
+    println!("the log in {} keeps {} hours or {} MiB", journal.directory.display(), journal.max_age_hours, journal.max_mebibytes);
     let numbers = NumberPlan::new(&config.numbers).map_err(|errors| CommandError::Config(errors.into_iter().map(Into::into).collect()))?;
     for line in numbers.explain() {
         println!("{line}");

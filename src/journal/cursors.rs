@@ -148,7 +148,8 @@ impl Cursors {
 
     fn path(&self, name: &str) -> Result<PathBuf, JournalError> {
         let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
-        let fits = name.len() <= 64 && name.starts_with(word) && name.chars().all(|c| word(c) || "-_.".contains(c)) && !name.ends_with(".tmp");
+        let fits =
+            name.len() <= 64 && name.starts_with(word) && name.chars().all(|c| word(c) || "-_.".contains(c)) && !name.ends_with(".tmp");
         if fits { Ok(self.folder.join(name)) } else { Err(JournalError::CursorName(name.into())) }
     }
 }

@@ -60,7 +60,8 @@ impl Head {
     /// None when these are not the bytes of a head.
     pub fn decode(bytes: &[u8]) -> Option<Self> {
         let (checked, crc) = bytes.get(..HEAD)?.split_at_checked(HEAD - 4)?;
-        let head = Self { version: u32_at(checked, 8)?, journal: u32_at(checked, 12)?, epoch: u64_at(checked, 16)?, first: u64_at(checked, 24)? };
+        let head =
+            Self { version: u32_at(checked, 8)?, journal: u32_at(checked, 12)?, epoch: u64_at(checked, 16)?, first: u64_at(checked, 24)? };
         (checked.starts_with(&MAGIC) && u32_at(crc, 0)? == crc32fast::hash(checked)).then_some(head)
     }
 }

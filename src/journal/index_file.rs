@@ -180,9 +180,11 @@ impl Index for IndexFile {
         let window = window(from..until, most, back);
         let mut bytes = vec![0; window.len() * PLACE as usize];
         self.file.read_exact_at(&mut bytes, table + window.start as u64 * PLACE)?;
-        out.extend(bytes.chunks_exact(PLACE as usize).filter_map(|row| {
-            Some(Place { sequence: self.meta.first + u64::from(u32_at(row, 0)?), offset: u32_at(row, 4)? })
-        }));
+        out.extend(
+            bytes
+                .chunks_exact(PLACE as usize)
+                .filter_map(|row| Some(Place { sequence: self.meta.first + u64::from(u32_at(row, 0)?), offset: u32_at(row, 4)? })),
+        );
         Ok(window == (from..until))
     }
 }

@@ -253,7 +253,11 @@ impl Core {
         let state = self.keeper.lock();
         Health {
             failing: state.trouble.clone(),
-            unsynced: if self.options.sync == SyncMode::Never { Duration::ZERO } else { state.dirty.map_or(Duration::ZERO, |since| since.elapsed()) },
+            unsynced: if self.options.sync == SyncMode::Never {
+                Duration::ZERO
+            } else {
+                state.dirty.map_or(Duration::ZERO, |since| since.elapsed())
+            },
             synced: self.keeper.synced.load(Ordering::Relaxed),
             segments: segments.len(),
             bytes: segments.iter().map(|segment| segment.bytes()).sum(),

@@ -74,9 +74,10 @@ impl Journal {
         recovery::tidy(directory, &mut segments)?;
         let epoch = segments.last().map_or(0, |segment| segment.epoch + 1).max(Timestamp::now().0 / 1_000_000);
         let next = segments.last().map_or(1, |segment| segment.next());
-        let shared = Arc::new(Shared::new(id, directory, segments));
+        let shared = Arc::new(Shared::new(id, epoch, directory, segments));
         let cursors = Cursors::new(directory, Arc::clone(&disk));
-        let core = Core { disk, shared: Arc::clone(&shared), writer: Mutex::new(Writer::new(next, epoch)), keeper: Keeper::default(), options };
+        let core =
+            Core { disk, shared: Arc::clone(&shared), writer: Mutex::new(Writer::new(next, epoch)), keeper: Keeper::default(), options };
         let core = Arc::new(core);
         // Indexes first, each out of memory before the next comes: a folder may have lost all of them.
         core.save_indexes();

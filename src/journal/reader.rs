@@ -32,6 +32,8 @@ const SOME: usize = 4 * 1024;
 #[derive(Debug)]
 pub(super) struct Shared {
     pub id: u32,
+    /// The newest one.
+    pub epoch: u64,
     pub folder: PathBuf,
     /// In the order of their places; never empty while it is written.
     pub segments: ArcSwap<Vec<Arc<Segment>>>,
@@ -42,9 +44,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
-    pub fn new(id: u32, folder: &Path, segments: Vec<Arc<Segment>>) -> Self {
+    pub fn new(id: u32, epoch: u64, folder: &Path, segments: Vec<Arc<Segment>>) -> Self {
         Self {
             id,
+            epoch,
             folder: folder.into(),
             segments: ArcSwap::from_pointee(segments),
             files: Cache::default(),
@@ -73,7 +76,8 @@ impl Reader {
         let directory = directory.as_ref();
         let id = recovery::known(directory)?.ok_or_else(|| JournalError::Missing { directory: directory.into() })?;
         let (segments, _) = recovery::segments(directory, id)?;
-        Ok(Self(Arc::new(Shared::new(id, directory, segments))))
+        let epoch = segments.last().map_or(0, |segment| segment.epoch);
+        Ok(Self(Arc::new(Shared::new(id, epoch, directory, segments))))
     }
 
     /// The log's own number, in every cursor.
@@ -83,7 +87,7 @@ impl Reader {
 
     /// The newest epoch.
     pub fn epoch(&self) -> u64 {
-        self.0.segments.load().last().map_or(0, |segment| segment.epoch)
+        self.0.epoch
     }
 
     /// What is kept.
@@ -108,7 +112,7 @@ impl Reader {
         if cursor.journal != self.0.id && cursor.journal != 0 {
             return Err(JournalError::Unknown);
         }
-        let wanted = if segments.last().is_some_and(|segment| segment.epoch == cursor.epoch) {
+        let wanted = if cursor.epoch == self.0.epoch {
             if wanted > next {
                 return Err(JournalError::Future { newest: next - 1 });
             }
@@ -206,7 +210,9 @@ impl Reader {
     pub fn at(&self, time: Timestamp) -> Result<Sequence, JournalError> {
         let segments = self.0.segments.load_full();
         let range = range(&segments);
-        let Some(segment) = segments.iter().find(|segment| segment.newest() >= time.0 && !segment.is_empty()) else { return Ok(range.next) };
+        let Some(segment) = segments.iter().find(|segment| segment.newest() >= time.0 && !segment.is_empty()) else {
+            return Ok(range.next);
+        };
         let (mut low, mut high) = (segment.first, segment.next());
         while low < high {
             let middle = low.midpoint(high);

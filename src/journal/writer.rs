@@ -110,9 +110,10 @@ impl Writer {
     pub fn publish(&mut self, output: &Output) {
         let start = output.segment.end();
         let buffer = &self.buffer;
-        let entries = self.entries.iter().map(|(sequence, time, offset, keys)| {
-            (*sequence, *time, start as u32 + offset, buffer.get(keys.clone()).unwrap_or_default())
-        });
+        let entries = self
+            .entries
+            .iter()
+            .map(|(sequence, time, offset, keys)| (*sequence, *time, start as u32 + offset, buffer.get(keys.clone()).unwrap_or_default()));
         output.segment.publish(entries, start + self.buffer.len() as u64);
         self.next = self.entries.last().map_or(self.next, |entry| entry.0 + 1);
         // A burst's buffer is not kept for good.

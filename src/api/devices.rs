@@ -47,7 +47,7 @@ pub async fn list(call: Call) -> Response<Body> {
 /// `/v1/devices/{name}`
 pub async fn one(call: Call) -> Response<Body> {
     let gateway = &call.context.gateway;
-    let cursor = gateway.newest_cursor();
+    let cursor = gateway.cursor();
     let named = Filter { devices: vec![call.name.clone()], ..Filter::default() };
     let found = gateway.devices(&named, |state| !state.removed).into_iter().filter_map(|device| seen(&call.principal.scope, device));
     // Of two sessions that know it, one observes it.
@@ -150,7 +150,7 @@ fn order((one, _): &Seen, (other, _): &Seen) -> Ordering {
 }
 
 fn page(gateway: &Gateway, scope: &Scope, wanted: &Wanted, after: Option<Place>) -> Vec<u8> {
-    let cursor = gateway.newest_cursor();
+    let cursor = gateway.cursor();
     let found =
         gateway.devices(&wanted.filter(scope), |state| wanted.has_state(state)).into_iter().filter_map(|device| seen(scope, device));
     let mut devices: Vec<Seen> =

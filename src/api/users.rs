@@ -27,7 +27,7 @@ fn no_such_user(id: &str) -> Response<Body> {
 
 /// None for a user of whom nothing is known that may be seen.
 fn user(gateway: &Gateway, scope: &Scope, id: &str) -> Option<Response<Body>> {
-    let cursor = gateway.newest_cursor();
+    let cursor = gateway.cursor();
     let theirs = Filter { users: vec![id.to_owned()], ..Filter::default() };
     let found = gateway.devices(&theirs, |state| !state.removed).into_iter().filter_map(|device| seen(scope, device));
     let mut devices: Vec<Seen> = found.filter(|(view, _)| view.device.user.as_deref() == Some(id)).collect();

@@ -60,7 +60,7 @@ fn unreadable(gateway: &Gateway, error: &JournalError) -> Response<Body> {
 }
 
 fn page(gateway: &Gateway, scope: &Scope, wanted: &Wanted) -> Result<Vec<u8>, JournalError> {
-    let cursor = gateway.newest_cursor();
+    let cursor = gateway.cursor();
     let mut json = format!("{{\"cursor\":\"{cursor}\",\"calls\":[").into_bytes();
     let empty = json.len();
     let mut left = wanted.limit;

@@ -158,6 +158,14 @@ impl Journal {
     }
 }
 
+#[cfg(test)]
+impl Journal {
+    /// Removes what is too old at this time, or too much.
+    pub(super) fn retain(&self, now: Timestamp) {
+        self.core.retain(now);
+    }
+}
+
 impl Drop for Journal {
     fn drop(&mut self) {
         self.core.keeper.stop();

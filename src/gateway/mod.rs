@@ -13,6 +13,7 @@
 //! - `missed`: what a consumer missed, from the log; `keys`: by which it is found there
 
 mod durability;
+pub mod erasure;
 mod handover;
 mod ingest;
 pub mod keys;

@@ -50,6 +50,17 @@ impl Journal {
         Self::open_on(options, Arc::new(RealDisk))
     }
 
+    /// Opens the log of a folder that has one.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] when it has none; else as [`Journal::open`].
+    pub fn open_existing(options: Options) -> Result<Self, JournalError> {
+        match recovery::known(&options.directory)? {
+            Some(_) => Self::open(options),
+            None => Err(JournalError::Missing { directory: options.directory }),
+        }
+    }
+
     /// A log in a folder of its own, which goes when it is dropped.
     ///
     /// # Errors

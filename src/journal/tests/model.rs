@@ -54,7 +54,7 @@ fn open_with(folder: &tempfile::TempDir, max_bytes: u64) -> Journal {
 }
 
 /// How much of the segment that is written survives, and what.
-fn crash(folder: &tempfile::TempDir, journal: Journal, model: &mut Model, kept: f64) {
+fn crash(journal: Journal, model: &mut Model, kept: f64) {
     let (path, first) = {
         let segments = journal.reader().0.segments.load_full();
         let segment = segments.last().unwrap();
@@ -116,7 +116,7 @@ proptest! {
                     journal = open_with(&folder, u64::MAX);
                 }
                 Step::Crash { kept } => {
-                    crash(&folder, journal, &mut model, kept);
+                    crash(journal, &mut model, kept);
                     journal = open_with(&folder, u64::MAX);
                 }
                 Step::LoseIndexes => {

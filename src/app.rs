@@ -41,6 +41,9 @@ pub enum AppError {
     /// The log cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}; raise the limit on processes (TasksMax, ulimit -u)")]
+    Thread(std::io::Error),
     /// Metrics cannot be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -137,6 +140,8 @@ impl App {
     /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
         let Self { config, gateway, sessions, server, access, orders, commands } = self;
+        // When it goes, at the end of this, all that was found is written.
+        let _writer = gateway.start_writer().map_err(AppError::Thread)?;
         let mut tasks = JoinSet::new();
         for ((session, status), (commands, id)) in config.sessions.into_iter().zip(sessions.statuses()).zip(commands.into_iter().zip(0..)) {
             let (gateway, status, stop) = (Arc::clone(&gateway), Arc::clone(status), shutdown.clone());

@@ -41,7 +41,7 @@ use ingest::Ingest;
 use telling::Told;
 
 pub use durability::Failing;
-pub use missed::{Missed, Wanted};
+pub use missed::{Missed, Wanted, type_of};
 pub use subscribing::{Forbidden, Lost, Opening, Snapshot};
 
 /// An event on its way to a client: the frame `{"op":"event",…}`, made once for all.
@@ -55,8 +55,8 @@ pub struct Outgoing {
     pub sequence: Sequence,
     /// When the event was read from the cluster.
     pub time: Timestamp,
-    /// It is in the log.
-    pub durable: bool,
+    /// The epoch in which it was written to the log; none when it is not in it.
+    pub epoch: Option<u64>,
 }
 
 impl Outgoing {

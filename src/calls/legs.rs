@@ -125,6 +125,7 @@ impl CallModel {
             answered: false,
             touched: at,
             recovered: new.recovered,
+            revived: false,
         };
         leg.enter(at, state);
         leg

@@ -84,7 +84,8 @@ impl CallModel {
             }
             if call.legs.is_empty() {
                 call.left.get_or_insert(lost);
-                self.deadlines.insert((Timestamp(now.0 + HELD), key));
+                let held = Timestamp(now.0 + HELD);
+                self.deadlines.insert((call.kept_until().map_or(held, |until| until.max(held)), key));
             }
             if call.pops.iter().any(|pop| !call.legs.iter().any(|(leg, _)| *leg == pop.leg)) {
                 self.stray_pops.push(key);
@@ -145,7 +146,9 @@ impl CallModel {
         let Some(leg) = self.legs.get(&key) else { return };
         let asks = |other: &&LegKey| {
             let leg = self.legs.get(other).filter(|leg| words::is_consult(leg.origin));
-            leg.and_then(|leg| self.calls.get(&leg.call)).is_some_and(|call| call.asks_about.is_none())
+            let call = leg.and_then(|leg| Some((leg, self.calls.get(&leg.call)?)));
+            // One that was joined to what it asked about is no question any more: it did not begin that call.
+            call.is_some_and(|(leg, call)| call.asks_about.is_none() && leg.started == call.started)
         };
         let consults: Vec<LegKey> = self.sessions.legs_on(key.session, &leg.line.device.name).iter().filter(asks).copied().collect();
         consults.into_iter().for_each(|consult| self.consult_begins(consult));

@@ -364,7 +364,8 @@ impl Revival {
 /// Whether what was diverted last is a party that nobody took back from its park number in time.
 fn returns_from_park(call: &Call) -> bool {
     let reason = call.diversions.last().map(|last| last.reason);
-    call.parked.is_some() && reason.is_some_and(|reason| matches!(reason, "park_reminder" | "directed_park_reversion" | "forward_no_retrieve"))
+    call.parked.is_some()
+        && reason.is_some_and(|reason| matches!(reason, "park_reminder" | "directed_park_reversion" | "forward_no_retrieve"))
 }
 
 fn is_at(known: &Line, line: &Line) -> bool {

@@ -94,9 +94,9 @@ impl CallModel {
         }
     }
 
-    /// The calls that are up and those that became part of them: whose stories tell a later run how all stood.
-    pub fn live_calls(&self) -> impl Iterator<Item = Uuid> {
-        self.calls.values().flat_map(|call| std::iter::once(call.id).chain(call.absorbed.iter().copied()))
+    /// The calls that are up, each with those that became part of it: their stories tell a later run how all stood.
+    pub fn live_calls(&self) -> impl Iterator<Item = (Uuid, &[Uuid])> {
+        self.calls.values().map(|call| (call.id, call.absorbed.as_slice()))
     }
 
     /// A session opened a line: legs of an earlier run that were on it are the session's from now on.
@@ -146,9 +146,8 @@ impl CallModel {
         let Some(leg) = self.legs.get(&key) else { return };
         let asks = |other: &&LegKey| {
             let leg = self.legs.get(other).filter(|leg| words::is_consult(leg.origin));
-            let call = leg.and_then(|leg| Some((leg, self.calls.get(&leg.call)?)));
-            // One that was joined to what it asked about is no question any more: it did not begin that call.
-            call.is_some_and(|(leg, call)| call.asks_about.is_none() && leg.started == call.started)
+            // One that was joined to what it asked about is no question any more.
+            leg.and_then(|leg| self.calls.get(&leg.call)).is_some_and(|call| call.asks_about.is_none() && call.absorbed.is_empty())
         };
         let consults: Vec<LegKey> = self.sessions.legs_on(key.session, &leg.line.device.name).iter().filter(asks).copied().collect();
         consults.into_iter().for_each(|consult| self.consult_begins(consult));

@@ -5,6 +5,7 @@
 //! share one gateway, because a call that two of them see must be one call; the lock between them is held for microseconds.
 
 pub mod keys;
+pub mod revive;
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 

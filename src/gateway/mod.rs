@@ -21,6 +21,7 @@ mod missed;
 pub mod revive;
 mod subscribing;
 mod telling;
+pub mod views;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -81,6 +82,8 @@ pub struct Gateway {
     readers: Semaphore,
     /// The last event that was told.
     newest: AtomicU64,
+    /// Which calls were up at an event: written down once that is in the log.
+    checkpoint: Mutex<Option<(Sequence, Vec<u8>)>>,
     /// The place of the first event of this run.
     first: Sequence,
     table: Arc<Table>,
@@ -118,6 +121,7 @@ impl Gateway {
             reader,
             readers: Semaphore::new(missed::READERS),
             newest: AtomicU64::new(newest),
+            checkpoint: Mutex::default(),
             first: next,
             table: Arc::default(),
             hub: Hub::default(),
@@ -162,7 +166,7 @@ impl Gateway {
     }
 
     /// The cursor of an event of this run.
-    pub fn cursor(&self, sequence: Sequence) -> Cursor {
+    pub fn cursor_at(&self, sequence: Sequence) -> Cursor {
         self.reader.cursor(sequence)
     }
 

@@ -4,11 +4,13 @@
 //! since. The story of each that is left is read by its own key: nothing is scanned but what came after the checkpoint.
 
 use std::collections::HashMap;
+use std::sync::PoisonError;
 
 use serde::Deserialize;
 use uuid::Uuid;
 
-use super::keys;
+use super::missed::type_of;
+use super::{Gateway, keys};
 use crate::calls::CallModel;
 use crate::calls::revive::{Revival, Revived};
 use crate::journal::{Entry, JournalError, Key, Limit, Reader, Selection, Sequence};
@@ -61,17 +63,15 @@ struct Live {
     calls: HashMap<Uuid, Option<Uuid>>,
 }
 
-/// What of an event says whether a call is up.
+/// What a merge says of the call that goes on.
 #[derive(Debug, Deserialize)]
-struct Head<'e> {
-    #[serde(rename = "type")]
-    kind: &'e str,
-    data: HeadData<'e>,
+struct Merge {
+    data: MergeData,
 }
 
 #[derive(Debug, Deserialize)]
-struct HeadData<'e> {
-    merged_into: Option<&'e str>,
+struct MergeData {
+    merged_into: Box<str>,
 }
 
 impl Live {
@@ -85,8 +85,8 @@ impl Live {
             return;
         }
         let is_merge = || {
-            let head = serde_json::from_slice::<Head<'_>>(&entry.event).ok()?;
-            head.data.merged_into.filter(|_| head.kind == "callcast.call.merged").and_then(|id| Uuid::try_parse(id).ok())
+            let merge = Some(&entry.event).filter(|event| type_of(event) == "callcast.call.merged")?;
+            Uuid::try_parse(&serde_json::from_slice::<Merge>(merge).ok()?.data.merged_into).ok()
         };
         let Some(into) = is_merge() else {
             self.calls.entry(call).or_insert(None);
@@ -156,6 +156,28 @@ fn story_of(reader: &Reader, call: Uuid, next: Sequence) -> Result<Vec<Entry>, J
         before = page.next;
     }
     Ok(story)
+}
+
+impl Gateway {
+    /// Writes down which calls are up, so that a restart has little to read. Waits for the disk.
+    ///
+    /// What is up now is written the next time, when the events by which it came to be are in the log for certain: had they been lost
+    /// with the end of the log, the ends of calls among them would never be told.
+    ///
+    /// # Errors
+    /// When the disk refuses. What was written down before still holds.
+    pub fn write_checkpoint(&self) -> Result<(), JournalError> {
+        let now = {
+            let ingest = self.ingest();
+            (ingest.next - 1, checkpoint(&ingest.calls))
+        };
+        let durable = self.told().durable;
+        let before = self.checkpoint.lock().unwrap_or_else(PoisonError::into_inner).replace(now);
+        match before.filter(|(at, _)| *at <= durable) {
+            Some((at, bytes)) => self.journal.write_checkpoint(at, &bytes),
+            None => Ok(()),
+        }
+    }
 }
 
 impl Past {

@@ -19,11 +19,12 @@ use crate::access::{self, Access};
 use crate::calls::{CallModel, Ids};
 use crate::config::Config;
 use crate::cti::{self, SessionId};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, revive};
 use crate::health::{self, Sessions};
 use crate::journal::{Journal, JournalError};
 use crate::numbers::{self, NumberPlan};
 use crate::telemetry::{Metrics, MetricsError};
+use crate::time::Timestamp;
 use crate::{api, auditor};
 
 /// A gateway that could not be built, or ended before it was told to.
@@ -101,7 +102,9 @@ impl App {
         // The first mistake is enough: `check` tells them all, and comes before.
         let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
         let numbers = NumberPlan::new(&config.numbers).map_err(first)?;
-        let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
+        let mut calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
+        let past = revive::read(journal.reader(), journal.reader().checkpoint()?)?;
+        past.revive(&mut calls, config.sessions.len(), Timestamp::now());
         let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new()?));
         let first = |mut wrong: Vec<access::ConfigError>| wrong.swap_remove(0);
         let access = Arc::new(Access::new(&config.access, Arc::clone(gateway.metrics())).map_err(first)?);

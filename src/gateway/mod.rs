@@ -10,6 +10,7 @@
 //! - `ingest`: model and encoder; `handover`: the queue to the writer; `telling`: log, fold, publish
 //! - `durability`: what happens while the log takes nothing
 //! - `subscribing`: who may have what, and the cut at which a subscription begins
+//! - `revive`: which calls were up when the run before ended
 //! - `missed`: what a consumer missed, from the log; `keys`: by which it is found there
 
 mod durability;
@@ -17,6 +18,7 @@ mod handover;
 mod ingest;
 pub mod keys;
 mod missed;
+pub mod revive;
 mod subscribing;
 mod telling;
 pub mod views;
@@ -80,6 +82,8 @@ pub struct Gateway {
     readers: Semaphore,
     /// The last event that was told.
     newest: AtomicU64,
+    /// Which calls were up at an event: written down once that is in the log.
+    checkpoint: Mutex<Option<(Sequence, Vec<u8>)>>,
     /// The place of the first event of this run.
     first: Sequence,
     table: Arc<Table>,
@@ -117,6 +121,7 @@ impl Gateway {
             reader,
             readers: Semaphore::new(missed::READERS),
             newest: AtomicU64::new(newest),
+            checkpoint: Mutex::default(),
             first: next,
             table: Arc::default(),
             hub: Hub::default(),

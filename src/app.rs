@@ -92,9 +92,9 @@ impl App {
     /// Builds the gateway and binds its listener. The configuration was checked before.
     ///
     /// # Errors
-    /// When the listener cannot be had.
+    /// When the listener cannot be had, or the log cannot be opened.
     pub async fn build(config: Config) -> Result<Self, AppError> {
-        let journal = Journal::temporary()?;
+        let journal = if config.journal.temporary { Journal::temporary()? } else { Journal::open(config.journal.options())? };
         // The first mistake is enough: `check` tells them all, and comes before.
         let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
         let numbers = NumberPlan::new(&config.numbers).map_err(first)?;

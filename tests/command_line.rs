@@ -116,7 +116,7 @@ fn configuration(folder: &Path, manager: &str, password: &str, more: &str) -> Pa
     let path = folder.join("callcast.toml");
     let text = format!(
         "[admin]\nlisten = '127.0.0.1:0'\n[api]\nlisten = '127.0.0.1:0'\n{more}\n[[session]]\nmanagers = ['{manager}']\nuser = 'callcast'\npassword_file = '{0}/password'\n\
-         inventory.file = '{0}/devices.csv'\npace.devices_per_second = 0\n",
+         inventory.file = '{0}/devices.csv'\npace.devices_per_second = 0\n[journal]\ndirectory = '{0}/journal'\n",
         folder.display()
     );
     std::fs::write(&path, text).unwrap();

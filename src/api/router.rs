@@ -30,7 +30,7 @@ pub const READS: usize = 4;
 /// What every request may need.
 pub struct Context {
     pub config: Config,
-    pub websocket: Arc<websocket::Config>,
+    pub edge: Arc<websocket::Edge>,
     pub gateway: Arc<Gateway>,
     pub health: Arc<dyn Health>,
     pub metrics: Vec<MetricsSource>,

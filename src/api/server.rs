@@ -28,6 +28,7 @@ use super::router::{self, Context, MetricsSource, READS};
 use super::tls::{Certificate, TlsConfig, TlsError};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
+use crate::sinks::websocket::Edge;
 use crate::stream::Stream;
 use crate::telemetry::Occurrence;
 
@@ -106,11 +107,17 @@ impl Server {
         let door = Door::bind(Kind::Api, config.listen, config.tls.as_ref(), limit, &config).await?;
         let address = door.address;
         let access = Arc::new(Access::open(Arc::clone(gateway.metrics())));
+        let accounts = Accounts::new(config.websocket.max_clients_per_account);
         let context = Context {
             guard: Guard::new(&config, address),
-            websocket: Arc::new(config.websocket.clone()),
+            edge: Arc::new(Edge {
+                gateway: Arc::clone(&gateway),
+                config: config.websocket.clone(),
+                access: Arc::clone(&access),
+                accounts: Arc::clone(&accounts),
+            }),
             clients: Arc::new(Semaphore::new(config.websocket.max_clients.min(Semaphore::MAX_PERMITS))),
-            accounts: Accounts::new(config.websocket.max_clients_per_account),
+            accounts,
             failures: Failures::new(access.failures_per_minute()),
             access,
             reads: Arc::new(Semaphore::new(READS)),
@@ -141,6 +148,7 @@ impl Server {
     #[must_use]
     pub fn with_access(mut self, access: Arc<Access>) -> Self {
         self.context.failures = Failures::new(access.failures_per_minute());
+        self.context.edge = Arc::new(self.context.edge.with_access(Arc::clone(&access)));
         self.context.access = access;
         self
     }

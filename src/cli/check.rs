@@ -26,7 +26,8 @@ pub fn check(path: &Path) -> Result<(), CommandError> {
     for line in listeners(&config) {
         println!("{line}");
     }
-    println!("the log keeps {} events or {} MiB in memory", config.journal.max_events, config.journal.max_mebibytes);
+    let journal = &config.journal;
+    println!("the log in {} keeps {} hours or {} MiB", journal.directory.display(), journal.max_age_hours, journal.max_mebibytes);
     let numbers = NumberPlan::new(&config.numbers).map_err(|errors| CommandError::Config(errors.into_iter().map(Into::into).collect()))?;
     for line in numbers.explain() {
         println!("{line}");

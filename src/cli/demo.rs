@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::config::{Config, Log};
 use crate::sim::{self, AccountConfig, CallMix, Simulator};
 use crate::telemetry::{self, LogOptions};
-use crate::{api, cti};
+use crate::{api, config, cti};
 
 /// The options of the demonstration.
 #[derive(Args, Debug)]
@@ -102,6 +102,7 @@ fn gateway(args: &DemoArgs, manager: &str, folder: &TempDir) -> Config {
     session.pace.devices_per_second = 0;
     Config {
         sessions: vec![session],
+        journal: config::journal::Journal { temporary: true, ..Default::default() },
         api: api::Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), ..api::Config::default() },
         // Whatever has the usual port does not keep the demonstration from starting.
         admin: api::AdminConfig { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..api::AdminConfig::default() },

@@ -2,6 +2,7 @@
 //!
 //! An unknown key is refused, with the nearest key that is known. `deploy/callcast.example.toml` shows every key with its default.
 
+pub mod journal;
 mod key;
 
 use std::net::SocketAddr;
@@ -30,7 +31,7 @@ pub struct Config {
     pub admin: api::AdminConfig,
     /// How much of the past is kept.
     #[serde(default)]
-    pub journal: Journal,
+    pub journal: journal::Journal,
     /// What may be told of callers who withhold their number.
     #[serde(default)]
     pub privacy: Privacy,
@@ -43,22 +44,6 @@ pub struct Config {
     /// The log on standard error.
     #[serde(default)]
     pub log: Log,
-}
-
-/// The log of events, in memory: whichever bound is reached first.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Journal {
-    /// Events that are kept.
-    pub max_events: usize,
-    /// Bytes of events that are kept, in MiB.
-    pub max_mebibytes: usize,
-}
-
-impl Default for Journal {
-    fn default() -> Self {
-        Self { max_events: 100_000, max_mebibytes: 128 }
-    }
 }
 
 /// Withheld numbers and names.
@@ -172,9 +157,9 @@ pub enum ConfigError {
     /// A share that is none.
     #[error("`ready.devices_in_service` is {0}; it is a share, from 0 to 1")]
     Share(f64),
-    /// A log without room.
-    #[error("`journal.max_events` and `journal.max_mebibytes` have to be 1 or more: an event is shown only after it is in the log")]
-    NoJournal,
+    /// A log that cannot be kept like this.
+    #[error(transparent)]
+    Journal(#[from] journal::ConfigError),
     /// A level of the log that is none.
     #[error("`log.level` is {0:?}: give `error`, `warn`, `info`, `debug`, or a filter as `info,callcast::cti=debug`")]
     Level(String),
@@ -228,8 +213,9 @@ impl Config {
         if !(0.0..=1.0).contains(&self.ready.devices_in_service) {
             errors.push(ConfigError::Share(self.ready.devices_in_service));
         }
-        if self.journal.max_events == 0 || self.journal.max_mebibytes == 0 {
-            errors.push(ConfigError::NoJournal);
+        match self.journal.check() {
+            Ok(unwise) => warnings.extend(unwise),
+            Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Journal)),
         }
         if crate::telemetry::level_filter(&self.log.level).is_none() {
             errors.push(ConfigError::Level(self.log.level.clone()));

@@ -14,26 +14,26 @@ use crate::state::{DeviceIndex, DeviceState, DeviceView, LiveLeg};
 /// A device as it stood at one moment.
 pub type Seen = (Arc<DeviceView>, DeviceState);
 
-/// Devices that are looked at under one lock: whoever reads a CTI session waits for so many at most.
+/// Devices that are looked at under one lock: the telling of events waits for so many at most.
 const AT_ONCE: usize = 1024;
 
 impl Gateway {
     /// The last event that everything shown from now on knows of.
     pub fn cursor(&self) -> Cursor {
-        self.reader.cursor(self.lock().next - 1)
+        self.reader.cursor(self.told().durable)
     }
 
     /// The devices that a filter asks for and whose state is wanted, in the order in which they were first seen. Each stands as it did at
     /// one moment, all of them not at the same.
     pub fn devices(&self, filter: &Filter, wanted: impl Fn(&DeviceState) -> bool) -> Vec<Seen> {
-        let indexes = if filter.all { self.all() } else { self.lock().directory.matching(filter) };
+        let indexes = if filter.all { self.all() } else { self.told().directory.matching(filter) };
         // Read without a lock; what changes in between is looked at again below.
         let of_interest = |index: &DeviceIndex| self.table.read(*index).is_some_and(|state| wanted(&state));
         let indexes: Vec<DeviceIndex> = indexes.into_iter().filter(of_interest).collect();
         let mut found = Vec::with_capacity(indexes.len());
         for some in indexes.chunks(AT_ONCE) {
-            let ingest = self.lock();
-            let view = |index: &DeviceIndex| Some((Arc::clone(ingest.directory.get(*index)?), self.table.read(*index)?));
+            let told = self.told();
+            let view = |index: &DeviceIndex| Some((Arc::clone(told.directory.get(*index)?), self.table.read(*index)?));
             found.extend(some.iter().filter_map(view).filter(|(_, state)| wanted(state)));
         }
         found
@@ -47,7 +47,13 @@ impl Gateway {
 /// A filter that asks for all devices that a scope may see.
 pub fn all_of(scope: &Scope) -> Filter {
     let texts = |texts: &[Box<str>]| texts.iter().map(|text| text.clone().into_string()).collect();
-    Filter { devices: texts(&scope.devices), lines: texts(&scope.lines), users: texts(&scope.users), all: scope.everything }
+    Filter {
+        devices: texts(&scope.devices),
+        lines: texts(&scope.lines),
+        users: texts(&scope.users),
+        all: scope.everything,
+        ..Filter::default()
+    }
 }
 
 /// What a scope may see of a device; `None` when that is nothing.

@@ -3,7 +3,6 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use foldhash::fast::RandomState;
 
 use uuid::Uuid;
@@ -55,7 +54,7 @@ pub struct LiveLeg {
     /// Who takes part, as its line sees it.
     pub parties: Arc<Parties>,
     /// Its last event, in CloudEvents form.
-    pub event: Bytes,
+    pub event: Vec<u8>,
 }
 
 impl DeviceView {
@@ -141,7 +140,7 @@ impl Directory {
     }
 
     /// Takes an event that was appended as `sequence`, with its CloudEvents form, into the table.
-    pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &Bytes) {
+    pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &[u8]) {
         match &event.body {
             Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| {
                 fold_leg(view, state, leg, event.time, encoded);
@@ -161,7 +160,7 @@ impl Directory {
                 }
             }
             // A call and its pops are told by its legs.
-            Body::Call(_) | Body::Pop(_) | Body::Session(_) => {}
+            Body::Call(_) | Body::Pop(_) | Body::Session(_) | Body::Journal(_) => {}
         }
     }
 
@@ -243,7 +242,7 @@ fn remove(index: &mut Index, text: &str, device: DeviceIndex) {
     }
 }
 
-fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: Timestamp, encoded: &Bytes) {
+fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: Timestamp, encoded: &[u8]) {
     state.in_service = true;
     let known = view.legs.iter().position(|l| l.leg == leg.leg && l.line.dn == leg.line.dn && l.line.partition == leg.line.partition);
     match (known, leg.state) {
@@ -254,7 +253,8 @@ fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: T
                 live.state = now;
                 live.call_id = leg.call_id;
                 live.parties = Arc::clone(&leg.parties);
-                live.event = encoded.clone();
+                live.event.clear();
+                live.event.extend_from_slice(encoded);
             }
         }
         (None, now) => view.legs.push(LiveLeg {
@@ -265,7 +265,7 @@ fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: T
             state: now,
             began: at,
             parties: Arc::clone(&leg.parties),
-            event: encoded.clone(),
+            event: encoded.into(),
         }),
     }
 }

@@ -4,8 +4,9 @@
 
 use std::io::Write as _;
 
+use super::protocol;
 use crate::event::push_escaped;
-use crate::gateway::Snapshot;
+use crate::gateway::{Lost, Snapshot};
 use crate::state::push_device;
 
 /// Devices in one frame: about 200 KB when none of them has a call.
@@ -18,15 +19,16 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub struct Pieces<'a> {
     id: &'a str,
     snapshot: Snapshot,
+    lost: Option<Lost>,
     next: usize,
     begun: bool,
 }
 
 impl<'a> Pieces<'a> {
     /// The answer to the subscription `id`.
-    pub fn new(id: &'a str, mut snapshot: Snapshot) -> Self {
+    pub fn new(id: &'a str, mut snapshot: Snapshot, lost: Option<Lost>) -> Self {
         snapshot.devices.retain(|(_, state)| !state.removed);
-        Self { id, snapshot, next: 0, begun: false }
+        Self { id, snapshot, lost, next: 0, begun: false }
     }
 }
 
@@ -44,6 +46,7 @@ impl Iterator for Pieces<'_> {
         if !self.begun {
             // A `Vec` takes every write, here and below.
             drop(write!(out, ",\"cursor\":\"{}\"", self.snapshot.cursor));
+            out.extend(self.lost.map(protocol::lost).iter().flat_map(|text| text.bytes()));
         }
         self.begun = true;
         out.extend_from_slice(b",\"snapshot\":[");

@@ -22,7 +22,6 @@ mod auth;
 mod calls;
 mod config;
 mod devices;
-mod failures;
 mod guard;
 mod handshake;
 mod health;

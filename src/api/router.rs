@@ -11,7 +11,6 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
-use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
@@ -39,8 +38,6 @@ pub struct Context {
     pub access: Arc<Access>,
     /// Connections by account.
     pub accounts: Arc<Accounts>,
-    /// Tokens that were refused, by address.
-    pub failures: Failures,
     /// A permit per WebSocket client.
     pub clients: Arc<Semaphore>,
     /// A permit per answer that takes a while: [`READS`].

@@ -99,6 +99,11 @@ impl App {
         self.server.local_addr()
     }
 
+    /// What its sessions tell.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// How the sessions stand.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions

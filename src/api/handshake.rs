@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::respond::{self, Body};
 use super::router::Context;
-use crate::sinks::websocket::{self, SUBPROTOCOL};
+use crate::sinks::websocket::{self, Accepted, Protocol, SUBPROTOCOL};
+use crate::stream::Stream;
 
 /// Why a handshake is refused.
 #[derive(Debug, Error)]
@@ -74,11 +75,12 @@ pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
         // What came early is copied: a slice of it would keep the whole read buffer, 8 KiB, for as long as the client stays.
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let (gateway, config, stop) = (Arc::clone(&context.gateway), Arc::clone(&context.websocket), context.stop.clone());
+        let (stream, early) = (Stream::Plain(parts.io.into_inner()), parts.read_buf.to_vec());
+        let accepted = Accepted { stream, early, peer, protocol: Protocol::Operations, principal: None };
+        let (edge, stop) = (Arc::clone(&context.edge), context.stop.clone());
         // The client's own task is as small as its socket allows; this one ends here.
         context.tasks.spawn(async move {
-            websocket::serve(stream, early, peer, gateway, config, stop).await;
+            websocket::serve(accepted, edge, stop).await;
             drop(permit);
         });
     });

@@ -122,7 +122,7 @@ pub async fn measure(mut config: Config, load: Load, time: Duration, batch: usiz
 }
 
 async fn feed(gateway: Arc<Gateway>, batches: Vec<Read>, counts: Arc<Counts>, time: Duration, window: u64) -> Result<Measured, LoadError> {
-    let first = gateway.told().0;
+    let first = gateway.told_since_start().0;
     let (mut messages, mut round) = (0, 0);
     let began = Instant::now();
     while began.elapsed() < time {
@@ -133,13 +133,13 @@ async fn feed(gateway: Arc<Gateway>, batches: Vec<Read>, counts: Arc<Counts>, ti
             let notices: Vec<Notice<'_>> = read.messages.iter().filter_map(Message::notice).collect();
             messages += notices.len() as u64;
             gateway.observe(SessionId(0), Timestamp(read.at.0 + later), &notices);
-            while gateway.told().0 - first > counts.events.load(Ordering::Acquire) + window {
+            while gateway.told_since_start().0 - first > counts.events.load(Ordering::Acquire) + window {
                 sleep(Duration::from_micros(200)).await;
             }
         }
         gateway.advance(Timestamp(BEGAN.0 + later + (MADE + AFTERWARDS).as_micros() as u64 - 1));
     }
-    let events = gateway.told().0 - first;
+    let events = gateway.told_since_start().0 - first;
     let limit = Instant::now() + PATIENCE;
     while counts.events.load(Ordering::Acquire) < events {
         if Instant::now() > limit {

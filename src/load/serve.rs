@@ -90,7 +90,7 @@ impl Player {
         let mut calls = Calls::new(devices, per_second)?;
         calls.open(|_, notices| gateway.observe(SessionId(0), Timestamp::now(), notices))?;
         calls.begin(true);
-        let first = gateway.told().0;
+        let first = gateway.told_since_start().0;
         Ok(Self { gateway, calls, reads: VecDeque::new(), messages: VecDeque::new(), first, asked: 0, told: 0 })
     }
 
@@ -114,7 +114,7 @@ impl Player {
             let Some(message) = self.next() else { return false };
             let Some(notice) = message.notice() else { continue };
             self.gateway.observe(SessionId(0), Timestamp::now(), &[notice]);
-            self.told = self.gateway.told().0 - self.first;
+            self.told = self.gateway.told_since_start().0 - self.first;
             turn += 1;
             if turn % TURN == 0 {
                 tokio::task::yield_now().await;

@@ -7,8 +7,7 @@
 
 use std::time::Duration;
 
-use callcast::config::Config;
-use callcast::load::pipeline::{Load, measure};
+use callcast::load::pipeline::{Load, measure, temporary};
 
 /// Each load has its turn, several times: what else the machine does meets both.
 const ROUNDS: u32 = 3;
@@ -20,7 +19,7 @@ const WINDOW: u64 = 2048;
 async fn main() {
     for _ in 0..ROUNDS {
         for load in [Load::Basic, Load::Mixed] {
-            let measured = measure(Config::default(), load, TIME, BATCH, WINDOW).await.unwrap();
+            let measured = measure(temporary(), load, TIME, BATCH, WINDOW).await.unwrap();
             let rate = measured.messages as f64 / measured.seconds;
             let per_message = measured.events as f64 / measured.messages as f64;
             println!("{load:?} calls: {rate:.0} messages a second, {per_message:.2} events a message");

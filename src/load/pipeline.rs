@@ -63,7 +63,7 @@ pub struct PipelineArgs {
 pub(super) async fn run(args: &PipelineArgs) -> Result<(), LoadError> {
     let config = match &args.config {
         Some(path) => Config::load(path).map_err(|error| LoadError::Gateway(error.to_string()))?,
-        None => Config::default(),
+        None => temporary(),
     };
     let measured = measure(config, args.calls, Duration::from_secs(args.seconds), args.batch, args.window).await?;
     let Measured { messages, events, bytes, seconds } = measured;
@@ -76,6 +76,13 @@ pub(super) async fn run(args: &PipelineArgs) -> Result<(), LoadError> {
         memory::resident(std::process::id())?
     );
     Ok(())
+}
+
+/// A gateway by itself, with a log on disk that goes with it.
+pub fn temporary() -> Config {
+    let mut config = Config::default();
+    config.journal.temporary = true;
+    config
 }
 
 /// What was measured.
@@ -98,8 +105,10 @@ pub struct Measured {
 pub async fn measure(mut config: Config, load: Load, time: Duration, batch: usize, window: u64) -> Result<Measured, LoadError> {
     config.sessions.clear();
     config.api.listen = (std::net::Ipv4Addr::LOCALHOST, 0).into();
+    config.admin.listen = None;
     let app = App::build(config).await.map_err(|error| LoadError::Gateway(error.to_string()))?;
     let (gateway, address) = (Arc::clone(app.gateway()), app.local_addr());
+    let _writer = gateway.start_writer().map_err(|error| LoadError::Gateway(error.to_string()))?;
     let stop = CancellationToken::new();
     let served = tokio::spawn(app.run(stop.clone()));
     let reads = match load {

@@ -121,6 +121,11 @@ impl App {
         self.server.local_addr()
     }
 
+    /// What its sessions tell.
+    pub fn gateway(&self) -> &Arc<Gateway> {
+        &self.gateway
+    }
+
     /// Where it listens for admins, if it does.
     pub fn admin_addr(&self) -> Option<std::net::SocketAddr> {
         self.server.admin_addr()

@@ -88,7 +88,7 @@ async fn a_ringing_phone_opens_the_callers_page_once() {
     assert_eq!(popped(&browser).await.len(), 1, "popped again");
     edge.hang_up(7, 1);
     browser.lacks(CARD).await;
-    browser.shows("#recent-list", "Missed").await;
+    browser.shows("#today-list", "Missed").await;
     browser.quit().await;
 }
 
@@ -103,8 +103,8 @@ async fn a_call_that_is_answered_elsewhere_is_withdrawn() {
     edge.hang_up(7, 1);
     edge.ring(7, 2, caller("3000", "Ben"));
     browser.shows(CARD, "Ben").await;
-    browser.shows("#recent-list li", "Answered elsewhere").await;
-    let recent = browser.client.find_all(Locator::Css("#recent-list li")).await.unwrap().len();
+    browser.shows("#today-list li", "Answered elsewhere").await;
+    let recent = browser.client.find_all(Locator::Css("#today-list li")).await.unwrap().len();
     assert_eq!(recent, 1, "the call is told of twice");
     browser.quit().await;
 }
@@ -125,7 +125,7 @@ async fn a_pop_follows_its_call_when_the_caller_is_handed_over() {
     browser.picture("pop-moved").await;
     edge.play(&transfer, seconds(40), seconds(100));
     browser.lacks(CARD).await;
-    let recent = browser.shows("#recent-list", "Zoë Müller").await;
+    let recent = browser.shows("#today-list", "Zoë Müller").await;
     assert!(recent.contains("Ended") && !recent.contains("Bob"), "{recent}");
     browser.quit().await;
 }
@@ -140,10 +140,10 @@ async fn a_pop_goes_with_the_reason_why() {
         browser.shows(".card[data-state=ringing] .who", "Number withheld").await;
         edge.play(&forward, rings, until);
         browser.lacks(CARD).await;
-        browser.shows("#recent-list", reason).await;
+        browser.shows("#today-list", reason).await;
         edge.play(&forward, until, seconds(100));
         browser.picture(&format!("pop-withdrawn-{user}")).await;
-        let recent = browser.client.find_all(Locator::Css("#recent-list li")).await.unwrap().len();
+        let recent = browser.client.find_all(Locator::Css("#today-list li")).await.unwrap().len();
         assert_eq!(recent, 1, "the call is told of twice");
         browser.quit().await;
     }
@@ -164,7 +164,7 @@ async fn a_call_that_was_there_before_the_page_is_shown_and_withdrawn_all_the_sa
     browser.shows(".card[data-state=held] .who", "Zoë").await;
     edge.hang_up(7, 1);
     browser.lacks(CARD).await;
-    browser.shows("#recent-list", "Ended").await;
+    browser.shows("#today-list", "Ended").await;
     browser.quit().await;
 }
 

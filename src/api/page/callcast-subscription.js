@@ -3,7 +3,7 @@
 import { isLater, matches, matchesDevice, placeOf, placeOfSnapshot } from "./callcast-filter.js";
 
 export class Subscription {
-  #client;
+  #owner;
   #handlers;
   /** Epoch and sequence of the last event that it has seen: what comes up to there is not told again. */
   seen = [0, 0];
@@ -13,9 +13,9 @@ export class Subscription {
   ready = false;
   failed = false;
 
-  constructor(client, id, filter, handlers) {
+  constructor(owner, id, filter, handlers) {
     const { devices = [], lines = [], users = [], all = false } = filter;
-    this.#client = client;
+    this.#owner = owner;
     this.#handlers = handlers;
     this.id = id;
     this.filter = Object.freeze({ devices: [...devices], lines: [...lines], users: [...users], all });
@@ -25,11 +25,11 @@ export class Subscription {
   refresh() {
     this.ready = false;
     this.failed = false;
-    this.#client.resubscribe(this);
+    this.#owner.refresh(this);
   }
 
   close() {
-    this.#client.unsubscribe(this);
+    this.#owner.close(this);
   }
 
   // For the client.

@@ -141,16 +141,14 @@ export declare class CallcastError extends Error {
   status: number;
 }
 
-export interface Callcast {
-  addEventListener(type: "state", listener: (event: CustomEvent<State>) => void, options?: AddEventListenerOptions | boolean): void;
-  addEventListener(type: "account", listener: (event: CustomEvent<Account>) => void, options?: AddEventListenerOptions | boolean): void;
-}
-
 /** One connection to a gateway. */
 export declare class Callcast extends EventTarget {
   constructor(options?: Options);
   get state(): State;
   get account(): Account | null;
+  addEventListener(type: "state", listener: (event: CustomEvent<State>) => void, options?: AddEventListenerOptions | boolean): void;
+  addEventListener(type: "account", listener: (event: CustomEvent<Account>) => void, options?: AddEventListenerOptions | boolean): void;
+  addEventListener(type: string, listener: EventListenerOrEventListenerObject | null, options?: AddEventListenerOptions | boolean): void;
   subscribe(filter: Filter, handlers?: Handlers): Subscription;
   /** Reads JSON from the gateway with the token: `get("/v1/calls?user=bsmith")`. Throws a `CallcastError` where it refuses. */
   get(path: string, options?: { signal?: AbortSignal }): Promise<any>;

@@ -93,7 +93,8 @@ export class Callcast extends EventTarget {
 
   /** Asks for what concerns any of the `devices`, `lines` or `users`, or for `all`. */
   subscribe(filter, handlers = {}) {
-    const subscription = new Subscription(this, String((this.#ids += 1)), filter, handlers);
+    const owner = { refresh: (which) => this.#resubscribe(which), close: (which) => this.#unsubscribe(which) };
+    const subscription = new Subscription(owner, String((this.#ids += 1)), filter, handlers);
     this.#subscriptions.set(subscription.id, subscription);
     if (this.#stream) this.#restart();
     else this.#subscribeNext();
@@ -343,16 +344,15 @@ export class Callcast extends EventTarget {
     return [...this.#groups.values()].find((group) => group.members.includes(subscription));
   }
 
-  /** For subscriptions themselves: take the snapshot again. */
-  resubscribe(subscription) {
+  /** Takes the snapshot again. */
+  #resubscribe(subscription) {
     if (this.#subscriptions.get(subscription.id) !== subscription) return;
     if (this.#stream) return this.#restart();
     this.#leave(subscription);
     this.#subscribeNext();
   }
 
-  /** For subscriptions themselves: they are over. */
-  unsubscribe(subscription) {
+  #unsubscribe(subscription) {
     if (!this.#subscriptions.delete(subscription.id)) return;
     this.#leave(subscription);
     if (!this.#subscriptions.size) this.#stream?.abort();

@@ -98,11 +98,3 @@ function settle(device) {
 function legKey(data) {
   return `${data.line.dn}/${data.line.partition}/${data.leg_id}`;
 }
-
-/** Whom a leg is with, in words. */
-export function partyText(party) {
-  if (!party) return { who: "Unknown caller", number: "" };
-  const withheld = party.presentation === "restricted";
-  const number = withheld ? "Number withheld" : (party.number ?? "");
-  return { who: party.name || number || "Unknown caller", number: party.name ? number : "", withheld };
-}

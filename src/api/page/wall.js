@@ -1,6 +1,7 @@
 // The wall: only the tiles that can be seen exist.
 
-import { partyText } from "./devices.js";
+import { element, make, write } from "./dom.js";
+import { clock, partyText } from "./words.js";
 
 const STATES = [
   ["ringing", "Ringing"],
@@ -21,8 +22,6 @@ const ORDERS = {
 const [TILE_WIDTH, TILE_HEIGHT, GAP] = [236, 98, 10];
 /** Milliseconds between two sortings that nobody asked for. */
 const RESORT = 250;
-
-const element = (id) => document.getElementById(id);
 
 export class Wall {
   #devices;
@@ -172,24 +171,4 @@ function describe(device) {
   const party = number ? `${who} · ${number}` : who;
   if (device.state === "ringing") return `Ringing: ${party}`;
   return device.leg.remote || device.leg.state === "connected" ? `${LEG_WORDS[device.leg.state] ?? device.leg.state} ${party}` : (LEG_WORDS[device.leg.state] ?? device.leg.state);
-}
-
-function clock(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const [hours, rest] = [Math.floor(seconds / 3600), seconds % 3600];
-  const minutes = `${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
-  return hours ? `${hours}:${minutes.padStart(5, "0")}` : minutes;
-}
-
-// Writing what stands there already would cost a layout.
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-/** An element; the text is only ever text. */
-export function make(tag, className = "", text = "") {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
 }

@@ -9,4 +9,6 @@ mod http;
 mod page;
 #[path = "../events/playing.rs"]
 mod playing;
+mod relay;
+mod wall;
 mod websocket;

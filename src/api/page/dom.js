@@ -25,7 +25,7 @@ export function icon(name) {
   const [svg, path] = [document.createElementNS(SVG, "svg"), document.createElementNS(SVG, "path")];
   svg.setAttribute("viewBox", "0 0 24 24");
   svg.setAttribute("aria-hidden", "true");
-  svg.classList.add("icon", name);
+  svg.classList.add("icon");
   path.setAttribute("d", ICONS[name]);
   svg.append(path);
   return svg;

@@ -50,7 +50,7 @@ async function begin(entered) {
   }
   me = found;
   signIn.hide();
-  element("who").hidden = !entered;
+  element("me").hidden = !entered;
   write(element("account"), entered ? me.account : "");
   route();
 }
@@ -58,7 +58,7 @@ async function begin(entered) {
 function end() {
   client?.close();
   client = me = mine = everything = null;
-  element("who").hidden = true;
+  element("me").hidden = true;
   element("cards").replaceChildren();
   for (const name of VIEWS) element(name).hidden = element(`nav-${name}`).hidden = true;
 }

@@ -1,15 +1,19 @@
 // The calls of one user that are up. For those that come in the gateway says when one is offered, moves and goes; legs say how each stands.
 
-import { way } from "./words.js";
+import { moved, way } from "./words.js";
 
 /** How a call stands, by the state of its leg. The first that a snapshot has of a call is what is shown of it. */
 const INBOUND = { connected: "talking", offered: "ringing", alerting: "ringing", held: "held" };
 const OUTBOUND = { connected: "talking", dialing: "dialing", ringback: "ringback", busy: "busy", held: "held" };
+/** Calls of which we remember how they came here: what moved a call is told before its leg. */
+const REMEMBERED = 100;
 
 export class Pops {
   #user;
   /** The legs of the user that are up: their last data and its time, by key. */
   #legs = new Map();
+  /** How a call came to be where it is, in words, by call id. */
+  #ways = new Map();
   /** By pop id. */
   open = new Map();
 
@@ -28,17 +32,23 @@ export class Pops {
   /** Takes an event; gives the calls that changed. One that has `over` is to go: the word says why. */
   event({ type, time, data }) {
     const [, about, what] = type.split(".");
-    if (about === "call") return what === "conferenced" ? this.#conferenced(data) : [];
+    if (about === "call") return this.#moved(what, data);
     if (!this.#isOurs(data)) return [];
     if (about === "leg") return this.#legChanged({ ...data, time });
     if (about !== "pop") return [];
     const known = this.#known(data);
     if (what === "withdrawn") return known ? [this.#close(known, data.reason, data)] : [];
     const leg = this.#legs.get(legKey(data));
-    const pop = { id: data.pop_id, since: time, ...known, ...shown({ ...data, reason: leg?.reason }), offered: what === "offered" };
+    const pop = { id: data.pop_id, since: time, ...known, ...this.#shown({ ...data, reason: leg?.reason }), offered: what === "offered" };
     setState(pop, stateOf(leg) ?? pop.state ?? "ringing", leg?.time ?? time);
     this.open.set(pop.id, pop);
     return [pop];
+  }
+
+  /** What a card shows of the data of a pop or leg. */
+  #shown(data) {
+    const { call_id: callId, remote, line, device, direction = "inbound" } = data;
+    return { callId, leg: legKey(data), remote, dn: line.dn, device: device.name, direction, how: this.#ways.get(callId) ?? way(data) };
   }
 
   #isOurs(data) {
@@ -61,28 +71,33 @@ export class Pops {
     }
     this.#legs.set(key, leg);
     if (!pop) return leg.direction === "outbound" && stateOf(leg) ? [this.#dialed(leg)] : [];
-    if (pop.direction === "outbound") Object.assign(pop, shown(leg));
+    if (pop.direction === "outbound") Object.assign(pop, this.#shown(leg));
     setState(pop, stateOf(leg) ?? pop.state, leg.time);
     return [pop];
   }
 
   #dialed(leg) {
-    const pop = { id: `${leg.call_id}/${legKey(leg)}`, since: leg.time, ...shown(leg), offered: false };
+    const pop = { id: `${leg.call_id}/${legKey(leg)}`, since: leg.time, ...this.#shown(leg), offered: false };
     setState(pop, stateOf(leg), leg.time);
     this.open.set(pop.id, pop);
     return pop;
   }
 
-  #conferenced({ call_id, conference }) {
-    const pops = [...this.open.values()].filter((pop) => pop.callId === call_id);
-    for (const pop of pops) pop.how = `Conference of ${conference.participants.length}`;
+  #moved(what, data) {
+    if (what === "ended" || what === "merged") this.#ways.delete(data.call_id);
+    const how = moved(what, data);
+    if (!how) return [];
+    this.#ways.set(data.call_id, how);
+    if (this.#ways.size > REMEMBERED) this.#ways.delete(this.#ways.keys().next().value);
+    const pops = [...this.open.values()].filter((pop) => pop.callId === data.call_id);
+    for (const pop of pops) pop.how = how;
     return pops;
   }
 
   #close(pop, over, data) {
     this.open.delete(pop.id);
     // Why it goes is not the way on which it came.
-    return { ...pop, ...(data && { ...shown(data), how: pop.how }), over };
+    return { ...pop, ...(data && { ...this.#shown(data), how: pop.how }), over };
   }
 
   /** Pops whose legs went while the page was not connected, and those whose legs went on. */
@@ -90,7 +105,7 @@ export class Pops {
     return [...this.open.values()].map((pop) => {
       const leg = this.#legs.get(pop.leg);
       if (!stateOf(leg)) return this.#close(pop, leg ? "answered_elsewhere" : "unobserved");
-      Object.assign(pop, shown(leg), { offered: false });
+      Object.assign(pop, this.#shown(leg), { offered: false });
       return setState(pop, stateOf(leg), leg.time);
     });
   }
@@ -108,7 +123,7 @@ export class Pops {
         pops.push(this.#dialed(leg));
         continue;
       }
-      const pop = { id: `${leg.call_id}/${this.#user}`, ...shown(leg), since: leg.time, offered: stateOf(leg) === "ringing" };
+      const pop = { id: `${leg.call_id}/${this.#user}`, ...this.#shown(leg), since: leg.time, offered: stateOf(leg) === "ringing" };
       setState(pop, stateOf(leg), leg.time);
       this.open.set(pop.id, pop);
       pops.push(pop);
@@ -127,12 +142,6 @@ function setState(pop, state, time) {
   if (talks && !pop.answered) pop.answered = time;
   pop.state = state;
   return pop;
-}
-
-/** What a card shows of the data of a pop or leg. */
-function shown(data) {
-  const { call_id: callId, remote, line, device, direction = "inbound" } = data;
-  return { callId, leg: legKey(data), remote, dn: line.dn, device: device.name, direction, how: way(data) };
 }
 
 function legKey(data) {

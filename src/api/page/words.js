@@ -55,6 +55,16 @@ export function way({ reason = "", last_redirecting: from, original_called: mean
   return "";
 }
 
+/** The same from what the gateway tells of the call; empty for what does not bring a call to anybody. */
+export function moved(what, { transfer, diversion, conference, park }) {
+  if (what === "transferred" && transfer.by) return `Handed over by ${party(transfer.by)}`;
+  if (what === "diverted" && diversion.reason === "pickup") return `Picked up from ${party(diversion.from)}`;
+  if (what === "diverted") return `Sent on by ${party(diversion.from)}${DIVERTED[diversion.reason] ? `: ${DIVERTED[diversion.reason]}` : ""}`;
+  if (what === "conferenced") return `Conference of ${conference.participants.length}`;
+  if (what === "retrieved") return `Taken back from park ${park.number}`;
+  return "";
+}
+
 export function diversion({ reason, from, to }) {
   return `Sent on from ${party(from)} to ${party(to)}${DIVERTED[reason] ? `: ${DIVERTED[reason]}` : ""}`;
 }

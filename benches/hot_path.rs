@@ -202,9 +202,9 @@ fn pipeline(c: &mut Criterion) {
     let notices: Vec<Notice<'_>> = (0..MESSAGES).flat_map(|i| calls.iter().map(move |call| Notice::Message(call[i]))).collect();
     let run = || notices.chunks(64).for_each(|batch| gateway.observe(SessionId(0), Timestamp::now(), batch));
 
-    let before = gateway.told();
+    let before = gateway.told_since_start();
     run();
-    let (events, bytes) = (gateway.told().0 - before.0, gateway.told().1 - before.1);
+    let (events, bytes) = (gateway.told_since_start().0 - before.0, gateway.told_since_start().1 - before.1);
     assert_eq!(gateway.calls(), 0);
     let per_message = |n: u64| n as f64 / notices.len() as f64;
     println!("pipeline: {:.2} events and {:.0} bytes out per message", per_message(events), per_message(bytes));

@@ -53,7 +53,7 @@ fn main() {
             resident(),
             gateway.calls(),
             lockstep.simulation.standing(),
-            gateway.told().0,
+            gateway.told_since_start().0,
             began.elapsed().as_secs_f64(),
         );
     }

@@ -100,9 +100,9 @@ fn mixed(c: &mut Criterion) {
         gateway.advance(Timestamp(BEGAN.0 + later + (MADE + AFTERWARDS).as_micros() as u64 - 1));
     };
 
-    let before = gateway.told();
+    let before = gateway.told_since_start();
     run();
-    let (events, bytes) = (gateway.told().0 - before.0, gateway.told().1 - before.1);
+    let (events, bytes) = (gateway.told_since_start().0 - before.0, gateway.told_since_start().1 - before.1);
     assert_eq!(gateway.calls(), 0, "all calls are over");
     let per_message = |n: u64| n as f64 / messages as f64;
     println!("mixed: {messages} messages; {:.2} events and {:.0} bytes out per message", per_message(events), per_message(bytes));

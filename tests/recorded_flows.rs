@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::access::Scope;
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{self, SessionId, Status};
 use callcast::event::Filter;
@@ -50,7 +51,7 @@ async fn play(flow: &str, ended: usize) -> Vec<(String, Json)> {
 
     let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let mailbox = Arc::new(Mailbox::new(10_000));
-    gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });
+    gateway.subscribe(&mailbox, &Filter::everything(), &Scope::everything(), None).unwrap();
     let shutdown = CancellationToken::new();
     let cluster = tokio::spawn(simulator.run(shutdown.clone()));
     let (_commands, receiver) = mpsc::channel(1);
@@ -68,7 +69,7 @@ async fn collect(mailbox: &Mailbox<Outgoing>, ended: usize) -> Vec<(String, Json
     let mut told = Vec::new();
     loop {
         let mut frames = Vec::new();
-        assert_ne!(mailbox.drain(&mut frames, usize::MAX), Drained::Overflowed);
+        assert_eq!(mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
         for frame in frames {
             let frame: Json = serde_json::from_str(&frame.text).unwrap();
             let kind = frame["event"]["type"].as_str().unwrap().trim_start_matches("callcast.").to_owned();

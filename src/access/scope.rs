@@ -1,6 +1,6 @@
 //! What a token may see.
 
-use crate::event::{Body, Event};
+use crate::event::{Body, Event, Line};
 
 /// Everything, or what concerns any of these.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,15 +33,18 @@ impl Scope {
             return true;
         }
         match &event.body {
-            Body::Session(_) => true,
+            Body::Session(_) | Body::Journal(_) => true,
             Body::Device(body) => {
                 self.allows_device(&body.device.name, body.device.user.as_deref())
                     || body.login_user.as_deref().is_some_and(|user| self.has_user(user))
             }
-            _ => event.lines().iter().any(|line| {
-                self.allows_device(&line.device.name, line.device.user.as_deref()) || self.lines.iter().any(|dn| **dn == *line.dn)
-            }),
+            _ => event.lines().iter().any(|line| self.allows_line(line)),
         }
+    }
+
+    /// Whether a line may be seen, on the device and under the user that it names.
+    pub fn allows_line(&self, line: &Line) -> bool {
+        self.allows_device(&line.device.name, line.device.user.as_deref()) || self.lines.iter().any(|dn| **dn == *line.dn)
     }
 
     /// Whether a device that belongs to this user may be seen.

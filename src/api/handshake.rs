@@ -6,10 +6,10 @@ use std::sync::Arc;
 use http_body_util::Full;
 use hyper::body::{Bytes, Incoming};
 use hyper::header::{
-    CONNECTION, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_PROTOCOL,
-    SEC_WEBSOCKET_VERSION, UPGRADE,
+    CONNECTION, CONTENT_LENGTH, HOST, HeaderMap, HeaderName, HeaderValue, ORIGIN, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_KEY,
+    SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING, UPGRADE,
 };
-use hyper::{Request, Response, StatusCode};
+use hyper::{Method, Request, Response, StatusCode, Version};
 use hyper_util::rt::TokioIo;
 use thiserror::Error;
 use tokio::net::TcpStream;
@@ -17,7 +17,8 @@ use tokio_tungstenite::tungstenite::handshake::derive_accept_key;
 
 use super::respond::{self, Body};
 use super::router::Context;
-use crate::sinks::websocket::{self, SUBPROTOCOL};
+use crate::sinks::websocket::{self, Accepted, Protocol, SUBPROTOCOL};
+use crate::stream::Stream;
 
 /// Why a handshake is refused.
 #[derive(Debug, Error)]
@@ -46,6 +47,7 @@ impl Refused {
         let mut response = respond::problem(status, code, &self.to_string());
         if status == StatusCode::UPGRADE_REQUIRED {
             response.headers_mut().insert(UPGRADE, HeaderValue::from_static("websocket"));
+            response.headers_mut().insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
         }
         response
     }
@@ -53,6 +55,11 @@ impl Refused {
 
 /// Answers a handshake, and hands the socket to a task of its own when it is done.
 pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+    // Frames begin where the head ends: there is no place for a body, and none before HTTP/1.1.
+    let body = request.headers().contains_key(CONTENT_LENGTH) || request.headers().contains_key(TRANSFER_ENCODING);
+    if request.method() != Method::GET || request.version() != Version::HTTP_11 || body {
+        return Refused::NotWebSocket.response();
+    }
     let accepted = match check(request.headers(), context) {
         Ok(accepted) => accepted,
         Err(refused) => return refused.response(),
@@ -68,11 +75,12 @@ pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
         let Ok(upgraded) = upgrade.await else { return };
         let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return };
         // What came early is copied: a slice of it would keep the whole read buffer, 8 KiB, for as long as the client stays.
-        let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let (gateway, config, stop) = (Arc::clone(&context.gateway), Arc::clone(&context.websocket), context.stop.clone());
+        let (stream, early) = (Stream::Plain(parts.io.into_inner()), parts.read_buf.to_vec());
+        let accepted = Accepted { stream, early, peer, protocol: Protocol::Operations, principal: None };
+        let (edge, stop) = (Arc::clone(&context.edge), context.stop.clone());
         // The client's own task is as small as its socket allows; this one ends here.
         context.tasks.spawn(async move {
-            websocket::serve(stream, early, peer, gateway, config, stop).await;
+            websocket::serve(accepted, edge, stop).await;
             drop(permit);
         });
     });
@@ -89,8 +97,10 @@ pub fn accept(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
 /// The value of `Sec-WebSocket-Accept`.
 fn check(headers: &HeaderMap, context: &Context) -> Result<HeaderValue, Refused> {
     let text = |name: HeaderName| headers.get(name).and_then(|value| value.to_str().ok());
-    let key = text(SEC_WEBSOCKET_KEY).filter(|key| key.len() == 24);
-    let asks = has_token(headers, &UPGRADE, "websocket") && has_token(headers, &CONNECTION, "upgrade");
+    let key = text(SEC_WEBSOCKET_KEY).filter(|key| is_key(key));
+    // With one of these twice, whoever stands between could see another request than we do.
+    let once = [HOST, ORIGIN, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION].iter().all(|name| headers.get_all(name).iter().count() <= 1);
+    let asks = once && has_token(headers, &UPGRADE, "websocket") && has_token(headers, &CONNECTION, "upgrade");
     let (Some(key), Some("13"), true) = (key, text(SEC_WEBSOCKET_VERSION), asks) else { return Err(Refused::NotWebSocket) };
     if !has_token(headers, &SEC_WEBSOCKET_PROTOCOL, SUBPROTOCOL) {
         return Err(Refused::Subprotocol);
@@ -104,6 +114,12 @@ fn check(headers: &HeaderMap, context: &Context) -> Result<HeaderValue, Refused>
         return Err(Refused::Stopping);
     }
     HeaderValue::from_str(&derive_accept_key(key.as_bytes())).map_err(|_| Refused::NotWebSocket)
+}
+
+/// Whether it is 16 bytes in base64.
+fn is_key(key: &str) -> bool {
+    let digits = key.strip_suffix("==").unwrap_or_default();
+    digits.len() == 22 && digits.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'+' || byte == b'/')
 }
 
 /// Whether a header that is a list has this in it.

@@ -26,7 +26,7 @@ pub type MetricsSource = Box<dyn Fn(&mut String) + Send + Sync>;
 /// What every request may need.
 pub struct Context {
     pub config: Config,
-    pub websocket: Arc<websocket::Config>,
+    pub edge: Arc<websocket::Edge>,
     pub gateway: Arc<Gateway>,
     pub health: Arc<dyn Health>,
     pub metrics: Vec<MetricsSource>,

@@ -19,7 +19,9 @@ use super::config::Config;
 use super::guard::Guard;
 use super::health::Health;
 use super::router::{Context, MetricsSource, answer};
+use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
+use crate::sinks::websocket::Edge;
 use crate::telemetry::Occurrence;
 
 /// How long no connection is accepted after one could not be: files that ran out do not come back at once.
@@ -61,7 +63,12 @@ impl Server {
         }
         let context = Context {
             guard: Guard::new(&config, address),
-            websocket: Arc::new(config.websocket.clone()),
+            edge: Arc::new(Edge {
+                gateway: Arc::clone(&gateway),
+                config: config.websocket.clone(),
+                access: Arc::new(Access::open()),
+                accounts: Accounts::new(config.websocket.max_clients_per_account),
+            }),
             clients: Arc::new(Semaphore::new(config.websocket.max_clients.min(Semaphore::MAX_PERMITS))),
             config,
             gateway,

@@ -16,7 +16,8 @@ use uuid::fmt::Hyphenated;
 
 use super::call::{push_conference, push_diversion, push_park, push_transfer};
 use super::{
-    Body, CallBody, Cause, Detail, DeviceBody, Durations, Event, HandlePair, LegBody, LegSummary, Line, LineBody, PopBody, SessionBody,
+    Body, CallBody, Cause, Detail, DeviceBody, Durations, Event, HandlePair, JournalBody, LegBody, LegSummary, Line, LineBody, PopBody,
+    SessionBody,
 };
 use crate::time::Timestamp;
 
@@ -66,6 +67,7 @@ impl Encoder {
             Body::Device(device) => push_device(out, device),
             Body::Line(line) => push_line(out, line),
             Body::Session(session) => push_session(out, session),
+            Body::Journal(journal) => push_journal(out, journal),
         }
         out.extend_from_slice(b"}}");
     }
@@ -188,7 +190,7 @@ fn call_id(body: &Body) -> Option<Uuid> {
         Body::Leg(leg) => Some(leg.call_id),
         Body::Call(call) => Some(call.call_id),
         Body::Pop(pop) => Some(pop.call_id),
-        Body::Device(_) | Body::Line(_) | Body::Session(_) => None,
+        Body::Device(_) | Body::Line(_) | Body::Session(_) | Body::Journal(_) => None,
     }
 }
 
@@ -208,6 +210,7 @@ fn push_subject(out: &mut Vec<u8>, body: &Body) {
             push_number(out, u64::from(session.session), 0);
             out.push(b'"');
         }
+        Body::Journal(_) => push_string(out, "journal"),
     }
 }
 
@@ -287,6 +290,16 @@ fn push_session(out: &mut Vec<u8>, body: &SessionBody) {
         push_name(out, "control_any_device");
         push_bool(out, any);
     }
+}
+
+fn push_journal(out: &mut Vec<u8>, body: &JournalBody) {
+    out.extend_from_slice(b"\"first\":");
+    push_number(out, body.first, 0);
+    push_name(out, "last");
+    push_number(out, body.last, 0);
+    push_name(out, "count");
+    push_number(out, (body.last + 1).saturating_sub(body.first), 0);
+    push_member(out, "reason", Some(body.reason));
 }
 
 fn push_refusal(out: &mut Vec<u8>, reason: Option<&str>, result: Option<i32>, cure: Option<&str>) {

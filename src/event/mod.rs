@@ -18,7 +18,7 @@ pub use call::{
     CallBody, Conference, Detail, Diversion, Durations, FirstParties, LegSummary, Outcome, Park, Purpose, Transfer, TransferKind,
 };
 pub use endpoint::{Device, Line};
-pub use filter::Filter;
+pub use filter::{Filter, Types};
 pub use json::{Encoder, push_escaped};
 pub use party::{Parties, Party, Presentation};
 pub use pop::{PopBody, PopId, Withdrawal};
@@ -37,6 +37,13 @@ macro_rules! event_types {
         }
 
         impl EventType {
+            /// The name without its prefix.
+            pub fn short(self) -> &'static str {
+                match self {
+                    $(Self::$variant => $name,)*
+                }
+            }
+
             /// The CloudEvents `dataschema`.
             pub fn schema(self) -> &'static str {
                 match self {
@@ -130,6 +137,8 @@ event_types! {
     SessionResynced "session.resynced" "session";
     /// A right of the application user changed.
     SessionPermissionChanged "session.permission_changed" "session";
+    /// Events were told that could not be written to the log: whoever was not there has missed them.
+    JournalGap "journal.gap" "journal";
 }
 
 /// Something that happened.
@@ -160,6 +169,8 @@ pub enum Body {
     Line(LineBody),
     /// A CTI session.
     Session(SessionBody),
+    /// The log.
+    Journal(JournalBody),
 }
 
 /// The cluster's pairs of numbers: a call leg (`callCallManagerID`, `callLegID`) or a global call (`globalCallManagerID`, `callID`).
@@ -295,15 +306,26 @@ pub struct SessionBody {
     pub control_any_device: Option<bool>,
 }
 
+/// The data of `journal.*`.
+#[derive(Clone, Debug)]
+pub struct JournalBody {
+    /// The place of the first event that is missing.
+    pub first: u64,
+    /// The place of the last.
+    pub last: u64,
+    /// Why, in a word: `not_written`.
+    pub reason: &'static str,
+}
+
 impl Event {
-    /// The lines that the event concerns; none for those of devices and sessions.
+    /// The lines that the event concerns; none for those of devices, sessions and the log.
     pub fn lines(&self) -> &[Arc<Line>] {
         match &self.body {
             Body::Leg(leg) => std::slice::from_ref(&leg.line),
             Body::Call(call) => &call.lines,
             Body::Pop(pop) => std::slice::from_ref(&pop.line),
             Body::Line(line) => std::slice::from_ref(&line.line),
-            Body::Device(_) | Body::Session(_) => &[],
+            Body::Device(_) | Body::Session(_) | Body::Journal(_) => &[],
         }
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! The users among them are the event's stamp: who may read it later is judged by them, not by whose the device is by then.
 
-use crate::event::{Body, Event, EventType};
+use crate::access::Scope;
+use crate::event::{Body, Event, EventType, Filter};
 use crate::journal::{Keys, Space};
 
 /// The name of a device.
@@ -36,7 +37,7 @@ pub fn push(event: &Event, keys: &mut Keys) {
             body.device.user.iter().for_each(|user| keys.push(USER, user.as_bytes()));
             body.login_user.iter().for_each(|user| keys.push(USER, user));
         }
-        Body::Session(_) => keys.push(EVERYBODY, ""),
+        Body::Session(_) | Body::Journal(_) => keys.push(EVERYBODY, ""),
     }
     for line in event.lines() {
         keys.push(DEVICE, line.device.name.as_bytes());
@@ -51,4 +52,32 @@ pub fn push(event: &Event, keys: &mut Keys) {
         }
         keys.push(ENDED, "");
     }
+}
+
+/// Whether a filter asks for what has these keys. Its types are not looked at: keys do not tell them.
+pub fn wants(filter: &Filter, keys: &Keys) -> bool {
+    filter.all
+        || keys.iter().any(|(space, text)| match space {
+            EVERYBODY => true,
+            DEVICE => has(&filter.devices, text),
+            LINE => has(&filter.lines, text),
+            USER => has(&filter.users, text),
+            _ => false,
+        })
+}
+
+/// Whether what has these keys may be seen: by whom and what it concerned when it was written.
+pub fn allows(scope: &Scope, keys: &Keys) -> bool {
+    scope.everything
+        || keys.iter().any(|(space, text)| match space {
+            EVERYBODY => true,
+            DEVICE => has(&scope.devices, text),
+            LINE => has(&scope.lines, text),
+            USER => has(&scope.users, text),
+            _ => false,
+        })
+}
+
+fn has(texts: &[impl AsRef<str>], text: &[u8]) -> bool {
+    texts.iter().any(|known| known.as_ref().as_bytes() == text)
 }

@@ -1,104 +1,147 @@
 //! From notice to client: the call model, the log, the state table and the hub, in that order.
 //!
 //! The task that reads a CTI session calls [`Gateway::observe`] for all that one read brought. What happens in it is bounded and waits
-//! for no disk and no client: an event is appended to the log, folded into the table and put into mailboxes. Several sessions
-//! share one gateway, because a call that two of them see must be one call; the lock between them is held for microseconds.
+//! for no disk and no client: the call model runs, its events are encoded and handed over. Several sessions share one gateway, because a
+//! call that two of them see must be one call; the lock between them is held for microseconds.
+//!
+//! A thread of its own writes what was handed over to the log, and then tells it: folds it into the table and puts it into mailboxes.
+//! Without that thread (in tests and tools) whoever observes does that too, so that all is told when `observe` returns.
+//!
+//! - `ingest`: model and encoder; `handover`: the queue to the writer; `telling`: log, fold, publish
+//! - `durability`: what happens while the log takes nothing
+//! - `subscribing`: who may have what, and the cut at which a subscription begins
+//! - `missed`: what a consumer missed, from the log; `keys`: by which it is found there
 
+mod durability;
+mod handover;
+mod ingest;
 pub mod keys;
+mod missed;
+mod subscribing;
+mod telling;
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 
-use bytes::{Bytes, BytesMut};
+use tokio::sync::Semaphore;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::calls::CallModel;
 use crate::cti::{Notice, Observer, SessionId};
 use crate::ctiqbe::schema;
-use crate::event::{Encoder, Event, Filter};
-use crate::hub::{Hub, Mailbox};
-use crate::journal::{Cursor, Journal, Keys, Reader, Record, Sequence};
-use crate::state::{DeviceIndex, DeviceState, DeviceView, Directory, Table};
+use crate::hub::Hub;
+use crate::journal::{Cursor, Journal, Keys, Reader, Sequence};
+use crate::state::{Directory, Table};
 use crate::telemetry::{Metrics, Occurrence};
 use crate::time::Timestamp;
+use handover::Handover;
+use ingest::Ingest;
+use telling::Told;
 
-/// How much room the encoder asks for at once, in bytes: events are cut from it without copying.
-const ARENA: usize = 64 * 1024;
+pub use durability::Failing;
+pub use missed::{Missed, Wanted};
+pub use subscribing::{Forbidden, Lost, Opening, Snapshot};
 
 /// An event on its way to a client: the frame `{"op":"event",…}`, made once for all.
 #[derive(Clone, Debug)]
 pub struct Outgoing {
     /// The frame.
     pub text: Utf8Bytes,
+    /// Where the event begins in it; it ends before the last byte.
+    pub start: usize,
+    /// Its place in the log.
+    pub sequence: Sequence,
     /// When the event was read from the cluster.
     pub time: Timestamp,
+    /// It is in the log.
+    pub durable: bool,
 }
 
-/// What a subscription begins with: a cut at `cursor`.
-#[derive(Debug)]
-pub struct Snapshot {
-    /// The last event that the snapshot knows of.
-    pub cursor: Cursor,
-    /// The devices that the filter asks for.
-    pub devices: Vec<(Arc<DeviceView>, DeviceState)>,
+impl Outgoing {
+    /// The event itself, in its CloudEvents form.
+    pub fn event(&self) -> &str {
+        self.text.get(self.start..self.text.len().saturating_sub(1)).unwrap_or_default()
+    }
 }
 
-/// Everything between the CTI sessions and the sinks.
+/// Everything between the CTI sessions and the sinks. Locks are taken in the order of the fields.
 #[derive(Debug)]
 pub struct Gateway {
     ingest: Mutex<Ingest>,
+    /// Held by whoever writes the log; the keys are kept from batch to batch.
+    writer: Mutex<Vec<Keys>>,
+    told: Mutex<Told>,
+    handover: Handover,
+    journal: Journal,
     reader: Reader,
+    /// Permits for those who read what they missed.
+    readers: Semaphore,
+    /// The last event that was told.
+    newest: AtomicU64,
+    /// The place of the first event of this run.
+    first: Sequence,
     table: Arc<Table>,
     hub: Hub<Outgoing>,
     metrics: Arc<Metrics>,
 }
 
+/// The thread that writes the log. When it is dropped, all that waits is written first.
 #[derive(Debug)]
-struct Ingest {
-    calls: CallModel,
-    journal: Journal,
-    /// The place of the first event of this run, and of the next one.
-    first: Sequence,
-    next: Sequence,
-    keys: Vec<Keys>,
-    encoder: Encoder,
-    directory: Directory,
-    /// These are kept from batch to batch, so that the hot path does not allocate: the events of a batch, their frames for clients,
-    /// and the events inside those.
-    events: Vec<Event>,
-    frames: Vec<Bytes>,
-    encoded: Vec<Bytes>,
-    scratch: Vec<u8>,
-    arena: BytesMut,
-    /// Bytes of all events in CloudEvents form.
-    bytes_told: u64,
+pub struct Writer {
+    gateway: Arc<Gateway>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Drop for Writer {
+    fn drop(&mut self) {
+        self.gateway.handover.stop();
+        // A thread of ours does not panic.
+        let _ = self.thread.take().map(JoinHandle::join);
+    }
 }
 
 impl Gateway {
     /// A gateway that tells what `calls` makes of the sessions, and keeps it in `journal`.
     pub fn new(calls: CallModel, journal: Journal, metrics: Arc<Metrics>) -> Self {
         let reader = journal.reader().clone();
-        let (epoch, next) = (reader.epoch(), reader.range().next);
-        let ingest = Ingest {
-            calls,
+        let next = reader.range().next;
+        let newest = next - 1;
+        Self {
+            ingest: Mutex::new(Ingest::new(calls, reader.cursor(newest))),
+            writer: Mutex::default(),
+            told: Mutex::new(Told::after(newest)),
+            handover: Handover::default(),
             journal,
+            reader,
+            readers: Semaphore::new(missed::READERS),
+            newest: AtomicU64::new(newest),
             first: next,
-            next,
-            keys: Vec::new(),
-            encoder: Encoder::new(epoch),
-            directory: Directory::default(),
-            events: Vec::new(),
-            frames: Vec::new(),
-            encoded: Vec::new(),
-            scratch: Vec::new(),
-            arena: BytesMut::new(),
-            bytes_told: 0,
-        };
-        Self { ingest: Mutex::new(ingest), reader, table: Arc::new(Table::default()), hub: Hub::default(), metrics }
+            table: Arc::default(),
+            hub: Hub::default(),
+            metrics,
+        }
+    }
+
+    /// From now on a thread of its own writes the log.
+    ///
+    /// # Errors
+    /// When the system gives no thread.
+    pub fn start_writer(self: &Arc<Self>) -> std::io::Result<Writer> {
+        self.handover.has_writer();
+        let gateway = Arc::clone(self);
+        let thread = std::thread::Builder::new().name("journal".into()).spawn(move || gateway.write_until_stopped())?;
+        Ok(Writer { gateway: Arc::clone(self), thread: Some(thread) })
     }
 
     /// The state table.
     pub fn table(&self) -> &Arc<Table> {
         &self.table
+    }
+
+    /// The log.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// What reads the log.
@@ -111,15 +154,25 @@ impl Gateway {
         &self.metrics
     }
 
+    /// The last event that was told.
+    pub fn newest(&self) -> Sequence {
+        self.newest.load(Ordering::Acquire)
+    }
+
+    /// The cursor of an event of this run.
+    pub fn cursor(&self, sequence: Sequence) -> Cursor {
+        self.reader.cursor(sequence)
+    }
+
     /// How many subscriptions there are.
     pub fn subscriptions(&self) -> usize {
         self.hub.subscriptions()
     }
 
-    /// How many events were told, and how many bytes they are in CloudEvents form.
-    pub fn told(&self) -> (u64, u64) {
-        let ingest = self.lock();
-        (ingest.next - ingest.first, ingest.bytes_told)
+    /// How many events were found since the start, and how many bytes they are in CloudEvents form.
+    pub fn told_since_start(&self) -> (u64, u64) {
+        let ingest = self.ingest();
+        (ingest.next - self.first, ingest.bytes_told)
     }
 
     /// How many events the log keeps.
@@ -128,114 +181,77 @@ impl Gateway {
         range.next - range.oldest
     }
 
-    /// Tells what became of calls by `at` although no message says so: an end that had a deadline.
-    pub fn advance(&self, at: Timestamp) {
-        let ingest = &mut *self.lock();
-        ingest.calls.advance(at, &mut ingest.events);
-        if !ingest.events.is_empty() {
-            ingest.tell(&self.table, &self.hub, &self.metrics);
-        }
+    /// Events that wait for the writer.
+    pub fn waiting(&self) -> usize {
+        self.handover.waiting()
     }
 
-    /// Devices that have to be asked for their state: they have legs that the cluster may have forgotten.
-    pub fn doubts(&self, at: Timestamp) -> Vec<(SessionId, Arc<str>)> {
-        self.lock().calls.doubts(at)
+    /// What is known of a log that takes nothing; `None` while all is well.
+    pub fn failing(&self) -> Option<Failing> {
+        self.told().durability.failing().cloned()
     }
 
     /// How many calls are up.
     pub fn calls(&self) -> usize {
-        self.lock().calls.calls()
+        self.ingest().calls.calls()
     }
 
-    /// From now on the mailbox gets what the filter asks for; the snapshot is how things stand at that moment.
-    ///
-    /// The cut is made under the lock, and so holds the readers up: by the copying of a few words per device that is asked for, about a
-    /// millisecond for everything in a cluster of 40,000.
-    pub fn subscribe(&self, mailbox: &Arc<Mailbox<Outgoing>>, filter: &Filter) -> Snapshot {
-        let ingest = self.lock();
-        self.hub.subscribe(mailbox, filter);
-        let cursor = self.reader.cursor(ingest.next - 1);
-        let view = |index: DeviceIndex| Some((Arc::clone(ingest.directory.get(index)?), self.table.read(index)?));
-        let devices = ingest.directory.matching(filter).into_iter().filter_map(view).collect();
-        Snapshot { cursor, devices }
+    /// Reads what is known of the devices, as far as it was told.
+    pub fn view<R>(&self, look: impl FnOnce(&Directory, &Table) -> R) -> R {
+        look(&self.told().directory, &self.table)
     }
 
-    /// Takes back one [`Gateway::subscribe`] of the same filter.
-    pub fn unsubscribe(&self, mailbox: &Arc<Mailbox<Outgoing>>, filter: &Filter) {
-        self.hub.unsubscribe(mailbox, filter);
+    /// Tells what became of calls by `at` although no message says so: an end that had a deadline. Looks after the log too: one that
+    /// hangs is left alone, one that failed is tried again.
+    pub fn advance(&self, at: Timestamp) {
+        self.change(|ingest| ingest.calls.advance(at, &mut ingest.events));
+        if self.handover.hangs() {
+            self.take_over("a write to the log takes too long");
+        }
+        self.retry(at);
     }
 
-    fn lock(&self) -> MutexGuard<'_, Ingest> {
+    /// Devices that have to be asked for their state: they have legs that the cluster may have forgotten.
+    pub fn doubts(&self, at: Timestamp) -> Vec<(SessionId, Arc<str>)> {
+        self.ingest().calls.doubts(at)
+    }
+
+    /// Changes the model, and hands over what it says.
+    fn change(&self, change: impl FnOnce(&mut Ingest)) {
+        let ingest = &mut *self.ingest();
+        change(ingest);
+        if ingest.events.is_empty() {
+            return;
+        }
+        let mut batch = self.handover.spare();
+        ingest.encode(&mut batch);
+        // Under the lock, so that batches are handed over in the order of their places.
+        let next = self.handover.put(batch);
+        self.hand_over(next);
+    }
+
+    fn ingest(&self) -> MutexGuard<'_, Ingest> {
         self.ingest.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn told(&self) -> MutexGuard<'_, Told> {
+        self.told.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Observer for Gateway {
     fn observe(&self, session: SessionId, at: Timestamp, notices: &[Notice<'_>]) {
-        let ingest = &mut *self.lock();
-        for notice in notices {
-            if let Err(error) = ingest.calls.observe(session, at, notice, &mut ingest.events) {
-                let Notice::Message(frame) = notice else { continue };
-                let message = schema::message(frame.id).map_or("unknown", schema::MessageSpec::name);
-                self.metrics.emit(Occurrence::UndecodableMessage { session, message, error: &error });
-            }
-        }
-        ingest.tell(&self.table, &self.hub, &self.metrics);
-    }
-}
-
-impl Ingest {
-    /// Appends the events of a batch to the log, and only then shows them.
-    fn tell(&mut self, table: &Table, hub: &Hub<Outgoing>, metrics: &Metrics) {
-        let mut events = std::mem::take(&mut self.events);
-        let first = self.next;
-        for (event, sequence) in events.iter().zip(first..) {
-            self.encode(event, sequence);
-        }
-        self.next = first + events.len() as u64;
-        self.keys.resize_with(events.len().max(self.keys.len()), Keys::default);
-        for (event, keys) in events.iter().zip(&mut self.keys) {
-            keys.clear();
-            keys::push(event, keys);
-        }
-        let records = events.iter().zip(first..).zip(self.keys.iter().zip(&self.encoded));
-        let records = records.map(|((event, sequence), (keys, encoded))| Record { sequence, time: event.time, keys, event: encoded });
-        match self.journal.append(records) {
-            Ok(()) => {
-                for ((event, sequence), (frame, encoded)) in events.iter().zip(first..).zip(self.frames.iter().zip(&self.encoded)) {
-                    metrics.event(event.kind);
-                    self.directory.fold(table, event, sequence, encoded);
-                    // Made of UTF-8 strings alone.
-                    let Ok(text) = Utf8Bytes::try_from(frame.clone()) else { continue };
-                    hub.publish(event, sequence, &Outgoing { text, time: event.time });
+        self.change(|ingest| {
+            for notice in notices {
+                if let Err(error) = ingest.calls.observe(session, at, notice, &mut ingest.events) {
+                    let Notice::Message(frame) = notice else { continue };
+                    let message = schema::message(frame.id).map_or("unknown", schema::MessageSpec::name);
+                    self.metrics.emit(Occurrence::UndecodableMessage { session, message, error: &error });
                 }
             }
-            // Not reachable with the log in memory; an event that is not in the log is not shown.
-            Err(error) => metrics.emit(Occurrence::LogRefused { events: events.len(), error: &error }),
-        }
-        events.clear();
-        self.frames.clear();
-        self.encoded.clear();
-        self.events = events;
-    }
-
-    /// Makes the frame that clients are sent, and the event inside it.
-    fn encode(&mut self, event: &Event, sequence: Sequence) {
-        let cursor = self.journal.reader().cursor(sequence);
-        self.scratch.clear();
-        // A `Vec` takes every write.
-        drop(std::io::Write::write_fmt(&mut self.scratch, format_args!("{{\"op\":\"event\",\"cursor\":\"{cursor}\",\"event\":")));
-        let start = self.scratch.len();
-        self.encoder.encode(event, sequence, &mut self.scratch);
-        let end = self.scratch.len();
-        self.scratch.push(b'}');
-        if self.arena.capacity() < self.scratch.len() {
-            self.arena = BytesMut::with_capacity(ARENA.max(self.scratch.len()));
-        }
-        self.arena.extend_from_slice(&self.scratch);
-        let frame = self.arena.split().freeze();
-        self.bytes_told += (end - start) as u64;
-        self.encoded.push(frame.slice(start..end));
-        self.frames.push(frame);
+        });
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,19 +5,20 @@
 //! gets lies in its [`Mailbox`] until its own task takes it: nobody waits for anybody here.
 
 mod mailbox;
+mod roster;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use foldhash::fast::RandomState;
 
-pub use mailbox::{Drained, Mailbox};
+pub use mailbox::{Drained, Mailbox, Publication};
 
-use crate::event::{Body, Event, Filter, Line};
+use crate::event::{Body, Event, Filter, Line, Types};
 use crate::journal::Sequence;
+use roster::Roster;
 
-type Subscribers<P> = Vec<Arc<Mailbox<P>>>;
-type Index<P> = HashMap<Box<str>, Subscribers<P>, RandomState>;
+type Index<P> = HashMap<Box<str>, Roster<P>, RandomState>;
 
 /// All subscriptions. `P` is what a client is sent for an event.
 #[derive(Debug)]
@@ -30,9 +31,12 @@ struct Indexes<P> {
     devices: Index<P>,
     lines: Index<P>,
     users: Index<P>,
-    all: Subscribers<P>,
-    /// Everybody with a subscription: the events of sessions concern all.
-    everybody: Subscribers<P>,
+    /// Those that want everything of all types: whatever else they ask for adds nothing.
+    all: Roster<P>,
+    /// Those that want everything of some types.
+    all_of_types: Roster<P>,
+    /// Everybody with a subscription: the events of sessions and of the log concern all.
+    everybody: Roster<P>,
 }
 
 impl<P> Default for Hub<P> {
@@ -41,8 +45,9 @@ impl<P> Default for Hub<P> {
             devices: HashMap::default(),
             lines: HashMap::default(),
             users: HashMap::default(),
-            all: Vec::new(),
-            everybody: Vec::new(),
+            all: Roster::default(),
+            all_of_types: Roster::default(),
+            everybody: Roster::default(),
         };
         Self { indexes: Mutex::new(indexes) }
     }
@@ -54,13 +59,13 @@ impl<P: Clone> Hub<P> {
         let indexes = &mut *self.lock();
         for (index, texts) in indexes.by_text(filter) {
             for text in texts {
-                index.entry(text.as_str().into()).or_default().push(Arc::clone(mailbox));
+                index.entry(text.as_str().into()).or_default().add(mailbox, filter.types);
             }
         }
         if filter.all {
-            indexes.all.push(Arc::clone(mailbox));
+            indexes.all(filter.types).add(mailbox, filter.types);
         }
-        indexes.everybody.push(Arc::clone(mailbox));
+        indexes.everybody.add(mailbox, filter.types);
     }
 
     /// Takes back one [`Hub::subscribe`] of the same filter.
@@ -69,38 +74,29 @@ impl<P: Clone> Hub<P> {
         for (index, texts) in indexes.by_text(filter) {
             for text in texts {
                 let Some(subscribers) = index.get_mut(text.as_str()) else { continue };
-                remove_one(subscribers, mailbox);
+                subscribers.remove(mailbox, filter.types);
                 if subscribers.is_empty() {
                     index.remove(text.as_str());
                 }
             }
         }
         if filter.all {
-            remove_one(&mut indexes.all, mailbox);
+            indexes.all(filter.types).remove(mailbox, filter.types);
         }
-        remove_one(&mut indexes.everybody, mailbox);
+        indexes.everybody.remove(mailbox, filter.types);
     }
 
-    /// Puts `payload` into the mailbox of everybody who wants the event.
-    pub fn publish(&self, event: &Event, sequence: Sequence, payload: &P) {
+    /// Puts each payload into the mailbox of everybody who wants its event.
+    pub fn publish(&self, told: Publication<'_, P>) {
         let indexes = &*self.lock();
-        let deliver = |subscribers: &Subscribers<P>| subscribers.iter().for_each(|mailbox| mailbox.deliver(sequence, payload));
-        if matches!(event.body, Body::Session(_)) {
-            return deliver(&indexes.everybody);
-        }
-        deliver(&indexes.all);
-        if let Body::Device(body) = &event.body {
-            indexes.devices.get(&*body.device.name).into_iter().for_each(deliver);
-            body.device.user.iter().filter_map(|user| indexes.users.get(&**user)).for_each(deliver);
-        }
-        for line in event.lines() {
-            indexes.wanting(line).for_each(deliver);
-        }
+        // All at once: a lock and a wake-up for each client, not for each event of each client.
+        indexes.all.iter().for_each(|subscriber| subscriber.mailbox.deliver(Types::ALL, told.iter()));
+        told.iter().for_each(|(event, sequence, payload)| indexes.publish(event, sequence, payload));
     }
 
     /// How many subscriptions there are.
     pub fn subscriptions(&self) -> usize {
-        self.lock().everybody.len()
+        self.lock().everybody.count()
     }
 
     fn lock(&self) -> MutexGuard<'_, Indexes<P>> {
@@ -113,7 +109,11 @@ impl<P> Indexes<P> {
         [(&mut self.devices, &filter.devices), (&mut self.lines, &filter.lines), (&mut self.users, &filter.users)]
     }
 
-    fn wanting(&self, line: &Line) -> impl Iterator<Item = &Subscribers<P>> {
+    fn all(&mut self, types: Types) -> &mut Roster<P> {
+        if types == Types::ALL { &mut self.all } else { &mut self.all_of_types }
+    }
+
+    fn wanting(&self, line: &Line) -> impl Iterator<Item = &Roster<P>> {
         let device = self.devices.get(&*line.device.name);
         let dn = self.lines.get(line.dn.as_str());
         let user = line.device.user.as_deref().and_then(|user| self.users.get(user));
@@ -121,9 +121,24 @@ impl<P> Indexes<P> {
     }
 }
 
-fn remove_one<P>(subscribers: &mut Subscribers<P>, mailbox: &Arc<Mailbox<P>>) {
-    if let Some(at) = subscribers.iter().position(|known| Arc::ptr_eq(known, mailbox)) {
-        subscribers.swap_remove(at);
+impl<P: Clone> Indexes<P> {
+    /// To everybody but those who want everything.
+    fn publish(&self, event: &Event, sequence: Sequence, payload: &P) {
+        let deliver = |subscribers: &Roster<P>| {
+            subscribers.iter().for_each(|to| to.mailbox.deliver(to.types, std::iter::once((event, sequence, payload))));
+        };
+        if matches!(event.body, Body::Session(_) | Body::Journal(_)) {
+            return deliver(&self.everybody);
+        }
+        deliver(&self.all_of_types);
+        if let Body::Device(body) = &event.body {
+            self.devices.get(&*body.device.name).into_iter().for_each(deliver);
+            let users = body.device.user.as_deref().into_iter().chain(body.login_user.as_deref());
+            users.filter_map(|user| self.users.get(user)).for_each(deliver);
+        }
+        for line in event.lines() {
+            self.wanting(line).for_each(deliver);
+        }
     }
 }
 

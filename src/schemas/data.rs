@@ -6,7 +6,7 @@ use crate::calls;
 use crate::event::{EventType, LegState, Outcome, Purpose, Withdrawal};
 
 /// All of them.
-pub const SCHEMAS: [Object; 6] = [LEG, CALL, POP, DEVICE, LINE, SESSION];
+pub const SCHEMAS: [Object; 7] = [LEG, CALL, POP, DEVICE, LINE, SESSION, JOURNAL];
 
 const LINE_OR_NULL: Shape = Shape::OrNull(&Shape::Object(&super::objects::LINE));
 const LINES: Shape = Shape::List(&Shape::Object(&super::objects::LINE));
@@ -196,6 +196,21 @@ const SESSION: Object = Object {
             "control_any_device",
             Shape::Flag,
             "Whether the application user may watch any device now.",
+        ),
+    ],
+};
+
+const JOURNAL: Object = Object {
+    name: "journal",
+    text: "callcast's log of events.",
+    members: &[
+        Member::always("first", Shape::Count, "The sequence number of the first event that is missing."),
+        Member::always("last", Shape::Count, "That of the last."),
+        Member::always("count", Shape::Count, "How many are missing."),
+        Member::always(
+            "reason",
+            Shape::Word(|| [("not_written", "The disk took no events; they were told as not durable.")].into()),
+            "Why.",
         ),
     ],
 };

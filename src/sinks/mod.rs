@@ -1,3 +1,4 @@
-//! Where events go when they leave: one module per kind of consumer. They know nothing of each other.
+//! Where events go.
 
+pub mod feed;
 pub mod websocket;

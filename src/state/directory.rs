@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use foldhash::fast::RandomState;
 
 use super::table::{Aggregate, DeviceIndex, DeviceState, Table};
+use crate::access::Scope;
 use crate::event::{Body, Device, DeviceBody, Event, EventType, Filter, HandlePair, LegBody, LegState, Line};
 use crate::journal::Sequence;
 
@@ -40,13 +40,14 @@ struct LiveLeg {
     line: Arc<Line>,
     leg: HandlePair,
     state: LegState,
-    event: Bytes,
+    event: Vec<u8>,
 }
 
 impl DeviceView {
-    /// The last event of each of its legs that are up, in CloudEvents form.
-    pub fn legs(&self) -> impl Iterator<Item = &Bytes> {
-        self.legs.iter().map(|leg| &leg.event)
+    /// The last event of each of its legs that are up and may be seen, in CloudEvents form. A leg that began while the device was another
+    /// user's stays that user's.
+    pub fn legs(&self, scope: &Scope) -> impl Iterator<Item = &[u8]> {
+        self.legs.iter().filter(|leg| scope.allows_line(&leg.line)).map(|leg| leg.event.as_slice())
     }
 
     fn aggregate(&self) -> Aggregate {
@@ -115,7 +116,7 @@ impl Directory {
     }
 
     /// Takes an event that was appended as `sequence`, with its CloudEvents form, into the table.
-    pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &Bytes) {
+    pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &[u8]) {
         match &event.body {
             Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| fold_leg(view, state, leg, encoded)),
             Body::Device(body) => {
@@ -133,7 +134,7 @@ impl Directory {
                 }
             }
             // A call and its pops are told by its legs.
-            Body::Call(_) | Body::Pop(_) | Body::Session(_) => {}
+            Body::Call(_) | Body::Pop(_) | Body::Session(_) | Body::Journal(_) => {}
         }
     }
 
@@ -220,7 +221,7 @@ fn remove(index: &mut Index, text: &str, device: DeviceIndex) {
     }
 }
 
-fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encoded: &Bytes) {
+fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encoded: &[u8]) {
     state.in_service = true;
     let known = view.legs.iter().position(|l| l.leg == leg.leg && l.line.dn == leg.line.dn && l.line.partition == leg.line.partition);
     match (known, leg.state) {
@@ -229,10 +230,11 @@ fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encod
         (Some(at), now) => {
             if let Some(live) = view.legs.get_mut(at) {
                 live.state = now;
-                live.event = encoded.clone();
+                live.event.clear();
+                live.event.extend_from_slice(encoded);
             }
         }
-        (None, now) => view.legs.push(LiveLeg { line: Arc::clone(&leg.line), leg: leg.leg, state: now, event: encoded.clone() }),
+        (None, now) => view.legs.push(LiveLeg { line: Arc::clone(&leg.line), leg: leg.leg, state: now, event: encoded.into() }),
     }
 }
 

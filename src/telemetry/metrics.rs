@@ -19,7 +19,9 @@ pub struct Metrics {
     /// By the place of the type in [`EventType::ALL`]: looking a label up costs more than the event.
     events: Vec<IntCounter>,
     pub(super) undecodable: IntCounterVec,
-    pub(super) log_refused: IntCounter,
+    pub(super) log_failing: IntGauge,
+    /// Events that were told and are not in the log.
+    pub not_durable: IntCounter,
     websocket_clients: IntGauge,
     devices: IntGaugeVec,
     /// Frames written to WebSocket clients.
@@ -48,7 +50,8 @@ impl Metrics {
             counters("callcast_cti_undecodable_total", "CTI messages that were not what they claim to be, by name.", "message")?;
         let websocket_closed =
             counters("callcast_websocket_closed_total", "WebSocket clients that the gateway closed, by reason.", "reason")?;
-        let log_refused = IntCounter::new("callcast_log_refused_total", "Events that the log did not take.")?;
+        let log_failing = IntGauge::new("callcast_journal_failing", "1 while the log takes no events.")?;
+        let not_durable = IntCounter::new("callcast_events_not_durable_total", "Events that were told and are not in the log.")?;
         let websocket_clients = IntGauge::new("callcast_websocket_clients", "WebSocket clients that are connected.")?;
         let websocket_frames = IntCounter::new("callcast_websocket_frames_total", "Frames written to WebSocket clients.")?;
         let accept_failed = IntCounter::new("callcast_accept_failed_total", "Connections that could not be accepted.")?;
@@ -58,7 +61,8 @@ impl Metrics {
         )?;
         let devices = IntGaugeVec::new(Opts::new("callcast_device_states", "Devices that were told of, by what they do now."), &["state"])?;
         registry.register(Box::new(devices.clone()))?;
-        registry.register(Box::new(log_refused.clone()))?;
+        registry.register(Box::new(log_failing.clone()))?;
+        registry.register(Box::new(not_durable.clone()))?;
         registry.register(Box::new(websocket_clients.clone()))?;
         registry.register(Box::new(websocket_frames.clone()))?;
         registry.register(Box::new(accept_failed.clone()))?;
@@ -69,7 +73,8 @@ impl Metrics {
             registry,
             events,
             undecodable,
-            log_refused,
+            log_failing,
+            not_durable,
             websocket_clients,
             devices,
             websocket_frames,

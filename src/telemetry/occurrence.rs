@@ -19,13 +19,18 @@ pub enum Occurrence<'a> {
         /// What is wrong with it.
         error: &'a DecodeError,
     },
-    /// The log did not take events: they are not shown.
-    LogRefused {
-        /// How many.
-        events: usize,
+    /// The log does not take events: they are told as not durable from now on.
+    LogFailed {
         /// Why.
         error: &'a JournalError,
     },
+    /// A write to the log does not come back: events are told as not durable from now on.
+    LogHangs {
+        /// How that was noticed.
+        reason: &'a str,
+    },
+    /// The log takes events again.
+    LogRecovered,
     /// A WebSocket client was closed by us.
     WebSocketClosed {
         /// Its address.
@@ -63,9 +68,17 @@ impl Metrics {
                 self.undecodable.with_label_values(&[message]).inc();
                 warn!(%session, message, %error, "a CTI message was passed over");
             }
-            Occurrence::LogRefused { events, error } => {
-                self.log_refused.inc_by(events as u64);
-                error!(events, %error, "the log takes no events");
+            Occurrence::LogFailed { error } => {
+                self.log_failing.set(1);
+                error!(%error, "the log takes no events: they are told as not durable; make room, or look after the disk");
+            }
+            Occurrence::LogHangs { reason } => {
+                self.log_failing.set(1);
+                error!(reason, "the log takes no events for now: they are told as not durable; look after the disk");
+            }
+            Occurrence::LogRecovered => {
+                self.log_failing.set(0);
+                warn!("the log takes events again; what is missing in it was told as an event, journal.gap");
             }
             Occurrence::WebSocketClosed { peer, reason } => {
                 self.websocket_closed.with_label_values(&[reason]).inc();

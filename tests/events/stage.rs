@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::access::Scope;
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Notice, Observer, SessionId};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame};
@@ -42,7 +43,7 @@ impl Stage {
         let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap());
         let gateway = Gateway::new(calls, journal, Metrics::new().unwrap());
         let mailbox = Arc::new(Mailbox::new(10_000));
-        gateway.subscribe(&mailbox, &Filter { all: true, ..Filter::default() });
+        gateway.subscribe(&mailbox, &Filter::everything(), &Scope::everything(), None).unwrap();
         let stage = Self { gateway, mailbox, now: BEGAN };
         stage.notice(&Notice::Connected { manager: "cucm-sub1.example.com", cluster: "StandAloneCluster" });
         stage
@@ -67,7 +68,7 @@ impl Stage {
     /// All events so far.
     pub fn told(self) -> Vec<Told> {
         let mut frames = Vec::new();
-        assert_ne!(self.mailbox.drain(&mut frames, usize::MAX), Drained::Overflowed);
+        assert_eq!(self.mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
         frames.iter().map(|frame| Told::new(event_of(&frame.text))).collect()
     }
 }

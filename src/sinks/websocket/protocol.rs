@@ -5,13 +5,18 @@ use serde_json::{Map, Value};
 use thiserror::Error;
 
 use super::config::Config;
-use crate::event::Filter;
+use crate::access::{Principal, Scope};
+use crate::event::{Filter, Types};
+use crate::gateway::Lost;
+use crate::journal::{Cursor, JournalError};
+use crate::sinks::feed;
+use crate::time::Timestamp;
 
 /// The longest id of a subscription, in bytes: it is repeated in every answer.
 const MAX_ID: usize = 128;
 
-const OPS: [&str; 2] = ["subscribe", "unsubscribe"];
-const SUBSCRIBE_KEYS: [&str; 6] = ["op", "id", "devices", "lines", "users", "all"];
+const OPS: [&str; 3] = ["authenticate", "subscribe", "unsubscribe"];
+const SUBSCRIBE_KEYS: [&str; 8] = ["op", "id", "devices", "lines", "users", "all", "types", "after"];
 
 /// What a client asks for.
 #[derive(Debug, PartialEq, Eq)]
@@ -22,12 +27,26 @@ pub enum Request {
         id: String,
         /// What it wants.
         filter: Filter,
+        /// The last event that it has seen.
+        after: Option<Cursor>,
     },
+    /// This is who I am, or still am.
+    Authenticate(Token),
     /// No longer.
     Unsubscribe {
         /// The name that it subscribed with.
         id: String,
     },
+}
+
+/// A token that nobody has looked at. It is never logged.
+#[derive(PartialEq, Eq)]
+pub struct Token(pub String);
+
+impl std::fmt::Debug for Token {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Token(…)")
+    }
 }
 
 /// Why a request is refused.
@@ -41,7 +60,7 @@ pub enum Refused {
     Binary,
     #[error("the message has {length} bytes and the limit is {limit} (max_message_bytes): split it into several subscriptions")]
     TooLong { length: usize, limit: usize },
-    #[error("\"op\" is missing or not a string; it is \"subscribe\" or \"unsubscribe\"")]
+    #[error("\"op\" is missing or not a string; it is \"authenticate\", \"subscribe\" or \"unsubscribe\"")]
     MissingOp,
     #[error("there is no op {op:?}; did you mean {nearest:?}?")]
     UnknownOp { op: String, nearest: &'static str },
@@ -49,20 +68,26 @@ pub enum Refused {
     MissingId,
     #[error("there is no member {key:?} in a subscription; did you mean {nearest:?}?")]
     UnknownKey { key: String, nearest: &'static str },
-    #[error("{0}; devices, lines and users are lists of strings, all is true or false")]
+    #[error("{0}; devices, lines, users and types are lists of strings, all is true or false, after is a cursor")]
     Malformed(String),
     #[error("the subscription asks for nothing: give devices, lines or users, or \"all\": true")]
     EmptyFilter,
-    #[error("there is a subscription {id:?} already on this connection: unsubscribe it first, or take another id")]
-    DuplicateId { id: String },
-    #[error("there is no subscription {id:?} on this connection")]
-    UnknownId { id: String },
-    #[error("this connection has {limit} subscriptions, the limit (max_subscriptions): put more devices, lines or users into one")]
-    TooManySubscriptions { limit: usize },
-    #[error(
-        "with this subscription the connection would name {texts} devices, lines and users; the limit is {limit} (max_texts): ask for \"all\""
-    )]
-    TooManyTexts { texts: usize, limit: usize },
+    #[error("there is no type of events {pattern:?}; did you mean {nearest:?}? A family is \"leg.*\"")]
+    UnknownType { pattern: String, nearest: String },
+    #[error("\"after\": {0}")]
+    Cursor(String),
+    #[error(transparent)]
+    Feed(#[from] feed::Refused),
+    #[error("\"token\" is missing or not a string: {{\"op\":\"authenticate\",\"token\":\"…\"}}")]
+    MissingToken,
+    #[error("say who you are first: {{\"op\":\"authenticate\",\"token\":\"…\"}}")]
+    Unauthenticated,
+    #[error("{0}")]
+    Denied(String),
+    #[error("this connection is {known:?}'s, and the token is {other:?}'s: open another connection for it")]
+    OtherAccount { known: String, other: String },
+    #[error("{account:?} has {limit} connections, the limit (api.websocket.max_clients_per_account): close one that is not needed")]
+    TooManyConnections { account: String, limit: usize },
 }
 
 impl Refused {
@@ -79,10 +104,18 @@ impl Refused {
             Self::UnknownKey { .. } => "unknown_key",
             Self::Malformed(_) => "malformed",
             Self::EmptyFilter => "empty_filter",
-            Self::DuplicateId { .. } => "duplicate_id",
-            Self::UnknownId { .. } => "unknown_id",
-            Self::TooManySubscriptions { .. } => "too_many_subscriptions",
-            Self::TooManyTexts { .. } => "too_many_texts",
+            Self::UnknownType { .. } => "unknown_type",
+            Self::Cursor(_) => "cursor",
+            Self::Feed(feed::Refused::DuplicateId { .. }) => "duplicate_id",
+            Self::Feed(feed::Refused::UnknownId { .. }) => "unknown_id",
+            Self::Feed(feed::Refused::TooManySubscriptions { .. }) => "too_many_subscriptions",
+            Self::Feed(feed::Refused::TooManyTexts { .. }) => "too_many_texts",
+            Self::Feed(feed::Refused::Forbidden(_)) => "forbidden",
+            Self::MissingToken => "missing_token",
+            Self::Unauthenticated => "unauthenticated",
+            Self::Denied(_) => "denied",
+            Self::OtherAccount { .. } => "other_account",
+            Self::TooManyConnections { .. } => "too_many_connections",
         }
     }
 }
@@ -106,6 +139,10 @@ struct Wanted {
     users: Vec<String>,
     #[serde(default)]
     all: bool,
+    #[serde(default)]
+    types: Vec<String>,
+    #[serde(default)]
+    after: Option<String>,
 }
 
 impl Request {
@@ -131,6 +168,10 @@ impl Request {
         let op = object.get("op").and_then(Value::as_str).ok_or(Refused::MissingOp)?;
         match op {
             "subscribe" => Self::subscribe(object, id.ok_or(Refused::MissingId)?),
+            "authenticate" => {
+                let token = object.get("token").and_then(Value::as_str).ok_or(Refused::MissingToken)?;
+                Ok(Self::Authenticate(Token(token.to_owned())))
+            }
             "unsubscribe" => Ok(Self::Unsubscribe { id: id.ok_or(Refused::MissingId)? }),
             op => Err(Refused::UnknownOp { op: excerpt(op), nearest: nearest(op, &OPS) }),
         }
@@ -141,8 +182,10 @@ impl Request {
             return Err(Refused::UnknownKey { key: excerpt(key), nearest: nearest(key, &SUBSCRIBE_KEYS) });
         }
         let wanted: Wanted = serde_json::from_value(Value::Object(object)).map_err(|error| Refused::Malformed(error.to_string()))?;
-        let filter = Filter { devices: wanted.devices, lines: wanted.lines, users: wanted.users, all: wanted.all };
-        if filter.is_empty() { Err(Refused::EmptyFilter) } else { Ok(Self::Subscribe { id, filter }) }
+        let types = Types::named(&wanted.types).map_err(|(pattern, nearest)| Refused::UnknownType { pattern, nearest })?;
+        let after = wanted.after.map(|text| text.parse()).transpose().map_err(|error: JournalError| Refused::Cursor(error.to_string()))?;
+        let filter = Filter { devices: wanted.devices, lines: wanted.lines, users: wanted.users, all: wanted.all, types };
+        if filter.is_empty() { Err(Refused::EmptyFilter) } else { Ok(Self::Subscribe { id, filter, after }) }
     }
 }
 
@@ -159,8 +202,31 @@ fn excerpt(text: &str) -> String {
 #[derive(Serialize)]
 #[serde(tag = "op", rename_all = "lowercase")]
 enum Answer<'a> {
+    Subscribed { id: &'a str, cursor: String, recovered: bool },
     Unsubscribed { id: &'a str },
+    Live { id: &'a str, cursor: String },
+    Gap { count: u64, cursor: String },
+    Authenticated { account: &'a str, expires: Option<String>, scope: ScopeAnswer<'a>, admin: bool },
     Error { id: Option<&'a str>, code: &'static str, message: String },
+}
+
+/// What a token may see, as clients are told it.
+#[derive(Serialize)]
+struct ScopeAnswer<'a> {
+    everything: bool,
+    users: &'a [Box<str>],
+    devices: &'a [Box<str>],
+    lines: &'a [Box<str>],
+}
+
+/// The answer to a `subscribe` that goes on where it was.
+pub fn resumed(id: &str, after: Cursor) -> String {
+    text(&Answer::Subscribed { id, cursor: after.to_string(), recovered: true })
+}
+
+/// What a snapshot says of an `after` that cannot be honoured.
+pub fn lost(lost: Lost) -> String {
+    format!(",\"recovered\":false,\"reason\":\"{}\"", lost.as_str())
 }
 
 /// The answer to an `unsubscribe`.
@@ -168,12 +234,29 @@ pub fn unsubscribed(id: &str) -> String {
     text(&Answer::Unsubscribed { id })
 }
 
+/// A subscription is up to date.
+pub fn live(id: &str, cursor: Cursor) -> String {
+    text(&Answer::Live { id, cursor: cursor.to_string() })
+}
+
+/// Events are missing.
+pub fn gap(count: u64, cursor: Cursor) -> String {
+    text(&Answer::Gap { count, cursor: cursor.to_string() })
+}
+
+/// The answer to an `authenticate`.
+pub fn authenticated(Principal { account, scope, admin, expires }: &Principal) -> String {
+    let Scope { everything, users, devices, lines } = &**scope;
+    let scope = ScopeAnswer { everything: *everything, users, devices, lines };
+    text(&Answer::Authenticated { account, expires: expires.map(|at: Timestamp| at.to_string()), scope, admin: *admin })
+}
+
 /// The answer to a request that is refused.
 pub fn error(Rejection { id, refused }: &Rejection) -> String {
     text(&Answer::Error { id: id.as_deref(), code: refused.code(), message: refused.to_string() })
 }
 
-/// Strings and options of them always have a JSON form.
+/// Strings, numbers and lists of them always have a JSON form.
 fn text(answer: &Answer<'_>) -> String {
     serde_json::to_string(answer).unwrap_or_default()
 }
@@ -190,8 +273,22 @@ mod tests {
     #[test]
     fn a_subscription_is_read() {
         let text = r#"{"op":"subscribe","id":"1","devices":["SEP1"],"lines":["2000"],"users":["zoe"],"all":true}"#;
-        let filter = Filter { devices: vec!["SEP1".into()], lines: vec!["2000".into()], users: vec!["zoe".into()], all: true };
-        assert_eq!(Request::parse(text, &Config::default()), Ok(Request::Subscribe { id: "1".into(), filter }));
+        let filter = Filter { devices: vec!["SEP1".into()], lines: vec!["2000".into()], users: vec!["zoe".into()], ..Filter::everything() };
+        assert_eq!(Request::parse(text, &Config::default()), Ok(Request::Subscribe { id: "1".into(), filter, after: None }));
+    }
+
+    #[test]
+    fn a_subscription_may_name_types_and_a_place_to_go_on_from() {
+        let text = r#"{"op":"subscribe","id":"1","all":true,"types":["pop.*"],"after":"0000002a.7.1f"}"#;
+        let Ok(Request::Subscribe { filter, after, .. }) = Request::parse(text, &Config::default()) else { panic!() };
+        assert_eq!(filter.types, Types::named(&["pop.*".to_owned()]).unwrap());
+        assert_eq!(after, Some(Cursor { journal: 42, epoch: 7, sequence: 31 }));
+    }
+
+    #[test]
+    fn a_token_is_not_in_what_is_printed_of_a_request() {
+        let request = Request::parse(r#"{"op":"authenticate","token":"geheim"}"#, &Config::default()).unwrap();
+        assert!(!format!("{request:?}").contains("geheim"));
     }
 
     #[test]
@@ -206,6 +303,9 @@ mod tests {
             (r#"{"op":"subscribe","id":"7","devices":[]}"#, Some("7"), "empty_filter"),
             (r#"{"op":"subscribe","id":"7","devices":"SEP1"}"#, Some("7"), "malformed"),
             (r#"{"op":"subscribe","id":"7","device":["SEP1"]}"#, Some("7"), "unknown_key"),
+            (r#"{"op":"subscribe","id":"7","all":true,"types":["leg"]}"#, Some("7"), "unknown_type"),
+            (r#"{"op":"subscribe","id":"7","all":true,"after":"yesterday"}"#, Some("7"), "cursor"),
+            (r#"{"op":"authenticate"}"#, None, "missing_token"),
         ] {
             assert_eq!(refusal(text), (id.map(str::to_owned), code), "{text}");
         }

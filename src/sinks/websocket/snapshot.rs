@@ -11,8 +11,10 @@
 use std::io::Write as _;
 use std::sync::Arc;
 
+use super::protocol;
+use crate::access::Scope;
 use crate::event::push_escaped;
-use crate::gateway::Snapshot;
+use crate::gateway::{Lost, Snapshot};
 use crate::state::{DeviceState, DeviceView, Restriction};
 use crate::time::Timestamp;
 
@@ -26,15 +28,17 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub struct Pieces<'a> {
     id: &'a str,
     snapshot: Snapshot,
+    scope: &'a Scope,
+    lost: Option<Lost>,
     next: usize,
     begun: bool,
 }
 
 impl<'a> Pieces<'a> {
-    /// The answer to the subscription `id`.
-    pub fn new(id: &'a str, mut snapshot: Snapshot) -> Self {
+    /// The answer to the subscription `id` of a client that may see what `scope` allows.
+    pub fn new(id: &'a str, mut snapshot: Snapshot, scope: &'a Scope, lost: Option<Lost>) -> Self {
         snapshot.devices.retain(|(_, state)| !state.removed);
-        Self { id, snapshot, next: 0, begun: false }
+        Self { id, snapshot, scope, lost, next: 0, begun: false }
     }
 }
 
@@ -52,6 +56,7 @@ impl Iterator for Pieces<'_> {
         if !self.begun {
             // A `Vec` takes every write, here and below.
             drop(write!(out, ",\"cursor\":\"{}\"", self.snapshot.cursor));
+            out.extend(self.lost.map(protocol::lost).iter().flat_map(|text| text.bytes()));
         }
         self.begun = true;
         out.extend_from_slice(b",\"snapshot\":[");
@@ -63,7 +68,7 @@ impl Iterator for Pieces<'_> {
                 }
                 out.push(b',');
             }
-            push_device(&mut out, view, *state);
+            push_device(&mut out, view, *state, self.scope);
             self.next += 1;
         }
         out.extend_from_slice(b"],\"more\":");
@@ -73,7 +78,7 @@ impl Iterator for Pieces<'_> {
     }
 }
 
-fn push_device(out: &mut Vec<u8>, view: &Arc<DeviceView>, state: DeviceState) {
+fn push_device(out: &mut Vec<u8>, view: &Arc<DeviceView>, state: DeviceState, scope: &Scope) {
     out.push(b'{');
     out.extend_from_slice(view.device.json().as_bytes());
     out.extend_from_slice(b",\"lines\":[");
@@ -92,7 +97,7 @@ fn push_device(out: &mut Vec<u8>, view: &Arc<DeviceView>, state: DeviceState) {
     drop(write!(out, ",\"sequence\":{sequence},\"time\":"));
     push_time(out, state.time);
     out.extend_from_slice(b",\"legs\":[");
-    for (i, leg) in view.legs().enumerate() {
+    for (i, leg) in view.legs(scope).enumerate() {
         if i > 0 {
             out.push(b',');
         }

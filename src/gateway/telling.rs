@@ -1,0 +1,190 @@
+//! Into the log, and only then into the state table and the mailboxes.
+
+use std::sync::{Arc, PoisonError};
+
+use bytes::{BufMut as _, BytesMut};
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use super::durability::Durability;
+use super::handover::Next;
+use super::ingest::Batch;
+use super::{Gateway, Outgoing, keys};
+use crate::event::{Body, Event, EventType, JournalBody};
+use crate::hub::Publication;
+use crate::journal::{Keys, Record, Sequence};
+use crate::state::Directory;
+use crate::telemetry::Occurrence;
+use crate::time::Timestamp;
+
+/// What stands before an event that is not in the log.
+const NOT_DURABLE: &[u8] = b"{\"op\":\"event\",\"durable\":false,\"event\":";
+
+/// What was told.
+#[derive(Debug, Default)]
+pub struct Told {
+    /// What a snapshot needs.
+    pub directory: Directory,
+    /// The last event that was told.
+    pub last: Sequence,
+    /// The last that was told and is in the log.
+    pub durable: Sequence,
+    /// Whether the log takes what is told.
+    pub durability: Durability,
+    payloads: Vec<Outgoing>,
+}
+
+impl Told {
+    /// Nothing was told since the event that is the newest in the log.
+    pub fn after(newest: Sequence) -> Self {
+        Self { last: newest, durable: newest, ..Self::default() }
+    }
+}
+
+impl Gateway {
+    /// Gives a batch to whoever writes, and does what is left to the caller.
+    pub(super) fn hand_over(&self, next: Next) {
+        match next {
+            Next::Writer => {}
+            Next::Caller => self.write_waiting(),
+            Next::TakeOver => self.take_over("the disk does not keep up with the events"),
+        }
+    }
+
+    /// Writes and tells what waits.
+    fn write_waiting(&self) {
+        let mut keys = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(taken) = self.handover.take() {
+            self.write(taken, &mut keys);
+        }
+    }
+
+    /// The writer's thread: ends after [`super::handover::Handover::stop`], when all is told.
+    pub(super) fn write_until_stopped(&self) {
+        let mut keys = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Some(taken) = self.handover.wait() {
+            self.write(taken, &mut keys);
+        }
+    }
+
+    fn write(&self, taken: Arc<Vec<Batch>>, keys: &mut Vec<Keys>) {
+        let failing = self.told().durability.failing().is_some();
+        // A log that fails is tried again with the event of the gap and what comes after it. A sound one needs no such event.
+        let lost = if failing { taken.iter().position(|batch| batch.is_recovery).unwrap_or(taken.len()) } else { 0 };
+        let (lost, rest) = taken.split_at(lost);
+        let kept: Vec<&Batch> = rest.iter().filter(|batch| failing || !batch.is_recovery).collect();
+        let written = if kept.is_empty() { Ok(()) } else { self.append(&kept, keys) };
+
+        let mut told = self.told();
+        if self.handover.returned() {
+            // Somebody told all this while the disk hung. What was written of it is in the log, and may come twice; its ids are the same.
+            let at = Timestamp::now();
+            let missing = match &written {
+                Ok(()) => kept.last().map_or(0, |batch| batch.first + batch.events.len() as u64),
+                Err(_) => taken.first().map_or(0, |batch| batch.first),
+            };
+            told.durability.failed(missing, at, "a write to the log took too long");
+        } else {
+            lost.iter().for_each(|batch| self.tell(&mut told, batch, false));
+            match written {
+                Ok(()) => {
+                    if failing && !kept.is_empty() {
+                        told.durability = Durability::Sound;
+                        self.metrics.emit(Occurrence::LogRecovered);
+                    }
+                    kept.iter().for_each(|batch| self.tell(&mut told, batch, true));
+                }
+                Err(error) => {
+                    let first = kept.first().map_or(0, |batch| batch.first);
+                    if told.durability.failed(first, Timestamp::now(), &error.to_string()) {
+                        self.metrics.emit(Occurrence::LogFailed { error: &error });
+                    }
+                    kept.iter().filter(|batch| !batch.is_recovery).for_each(|batch| self.tell(&mut told, batch, false));
+                }
+            }
+        }
+        drop(told);
+        self.handover.done(taken);
+    }
+
+    fn append(&self, batches: &[&Batch], keys: &mut Vec<Keys>) -> Result<(), crate::journal::JournalError> {
+        let events: usize = batches.iter().map(|batch| batch.events.len()).sum();
+        if keys.len() < events {
+            keys.resize_with(events, Keys::default);
+        }
+        let all = || batches.iter().flat_map(|batch| batch.events.iter().enumerate().map(|(at, event)| (*batch, at, event)));
+        for ((_, _, event), keys) in all().zip(keys.iter_mut()) {
+            keys.clear();
+            keys::push(event, keys);
+        }
+        let records = all().zip(keys.iter()).map(|((batch, at, event), keys)| Record {
+            sequence: batch.first + at as u64,
+            time: event.time,
+            keys,
+            event: batch.encoded(at),
+        });
+        self.journal.append(records)
+    }
+
+    /// Tells as not durable what the writer does not get rid of.
+    pub(super) fn take_over(&self, reason: &str) {
+        let mut told = self.told();
+        let (in_hand, waiting) = self.handover.take_over();
+        let batches = || in_hand.iter().flat_map(|batches| batches.iter()).chain(&waiting).filter(|batch| !batch.is_recovery);
+        let Some(first) = batches().next().map(|batch| batch.first) else { return };
+        if told.durability.failed(first, Timestamp::now(), reason) {
+            self.metrics.emit(Occurrence::LogHangs { reason });
+        }
+        batches().for_each(|batch| self.tell(&mut told, batch, false));
+    }
+
+    /// Tries a log that failed again, when it is time.
+    pub(super) fn retry(&self, at: Timestamp) {
+        let due = self.told().durability.retry(at);
+        let Some(first) = due else { return };
+        let ingest = &mut *self.ingest();
+        let body = Body::Journal(JournalBody { first, last: ingest.next.saturating_sub(1), reason: "not_written" });
+        let mut batch = self.handover.spare();
+        ingest.events.push(Event { time: at, kind: EventType::JournalGap, source: "/callcast".into(), body });
+        ingest.encode(&mut batch);
+        batch.is_recovery = true;
+        let next = self.handover.put(batch);
+        self.hand_over(next);
+    }
+
+    /// Folds a batch into the table and puts it into mailboxes.
+    fn tell(&self, told: &mut Told, batch: &Batch, durable: bool) {
+        let mut payloads = std::mem::take(&mut told.payloads);
+        for (at, (event, sequence)) in batch.events.iter().zip(batch.first..).enumerate() {
+            self.metrics.event(event.kind);
+            let encoded = batch.encoded(at);
+            told.directory.fold(&self.table, event, sequence, encoded);
+            let frame = batch.frames.get(at).filter(|_| durable).cloned();
+            let (frame, start) = match frame {
+                Some(frame) => (frame, batch.starts.get(at).copied().unwrap_or_default()),
+                None => (not_durable(encoded), NOT_DURABLE.len()),
+            };
+            // Made of UTF-8 strings alone.
+            let text = Utf8Bytes::try_from(frame).unwrap_or_default();
+            payloads.push(Outgoing { text, start, sequence, time: event.time, durable });
+        }
+        if !durable {
+            self.metrics.not_durable.inc_by(batch.events.len() as u64);
+        }
+        self.hub.publish(Publication { events: &batch.events, first: batch.first, payloads: &payloads });
+        told.last = batch.first + batch.events.len() as u64 - 1;
+        if durable {
+            told.durable = told.last;
+        }
+        self.newest.store(told.last, std::sync::atomic::Ordering::Release);
+        payloads.clear();
+        told.payloads = payloads;
+    }
+}
+
+fn not_durable(event: &[u8]) -> bytes::Bytes {
+    let mut frame = BytesMut::with_capacity(NOT_DURABLE.len() + event.len() + 1);
+    frame.put_slice(NOT_DURABLE);
+    frame.put_slice(event);
+    frame.put_u8(b'}');
+    frame.freeze()
+}

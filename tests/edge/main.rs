@@ -4,6 +4,7 @@
 #![allow(missing_docs)]
 
 mod browser;
+mod client;
 mod harness;
 mod http;
 mod page;

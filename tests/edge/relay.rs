@@ -1,8 +1,6 @@
 //! A wire between a browser and a gateway that can be cut, and that can go dead without a word, as that of a laptop that sleeps.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -21,8 +19,6 @@ enum Wire {
 /// Passes connections on to a server.
 pub struct Relay {
     pub address: SocketAddr,
-    /// Connections that were taken, in all.
-    taken: Arc<AtomicUsize>,
     wire: watch::Sender<(Wire, u64)>,
 }
 
@@ -31,15 +27,12 @@ impl Relay {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (wire, state) = watch::channel((Wire::Works, 0));
-        let taken = Arc::new(AtomicUsize::new(0));
-        let counted = Arc::clone(&taken);
         tokio::spawn(async move {
             while let Ok((browser, _)) = listener.accept().await {
-                counted.fetch_add(1, Ordering::Relaxed);
                 tokio::spawn(pass(browser, server, state.clone()));
             }
         });
-        Self { address, taken, wire }
+        Self { address, wire }
     }
 
     /// The browser's computer sleeps: connections are as dead, and nobody is told.
@@ -55,10 +48,6 @@ impl Relay {
     /// Everything is closed, and stays so.
     pub fn cut(&self) {
         self.change(Wire::Cut);
-    }
-
-    pub fn taken(&self) -> usize {
-        self.taken.load(Ordering::Relaxed)
     }
 
     fn change(&self, to: Wire) {

@@ -4,7 +4,8 @@
 //! | --- | --- | --- |
 //! | one for each CTI session (`cti::run`) | its socket, its timers, a reload | the gateway, by call |
 //! | the auditor (`auditor::run`) | its timer | the gateway, by call; the sessions, which devices to ask, without waiting |
-//! | the HTTP server (`api::Server::run`) | connections | |
+//! | keys of issuers (`access::Access::run`) | its timer, a reload | whoever asks for them |
+//! | the HTTP server (`api::Server::run`) | connections, a reload of certificates | |
 //! | one for each WebSocket client | its mailbox, its socket | its client |
 
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
 
+use crate::access::{self, Access};
 use crate::calls::{CallModel, Ids};
 use crate::config::Config;
 use crate::cti::{self, SessionId};
@@ -27,6 +29,9 @@ use crate::{api, auditor};
 /// A gateway that could not be built, or ended before it was told to.
 #[derive(Debug, Error)]
 pub enum AppError {
+    /// Access cannot work.
+    #[error(transparent)]
+    Access(#[from] access::ConfigError),
     /// The HTTP listener cannot be had.
     #[error(transparent)]
     Bind(#[from] api::BindError),
@@ -55,6 +60,7 @@ pub struct App {
     gateway: Arc<Gateway>,
     sessions: Sessions,
     server: api::Server,
+    access: Arc<Access>,
     orders: Vec<mpsc::Sender<cti::Command>>,
     commands: Vec<mpsc::Receiver<cti::Command>>,
 }
@@ -62,16 +68,23 @@ pub struct App {
 /// Commands that may wait for a session: one question for devices, and one reload.
 const COMMANDS: usize = 2;
 
-/// Tells a running gateway to read inventories and credentials again.
+/// Tells a running gateway to read its files again: inventories, credentials, keys of issuers, certificates.
 #[derive(Clone, Debug)]
-pub struct Reload(Vec<mpsc::Sender<cti::Command>>);
+pub struct Reload {
+    sessions: Vec<mpsc::Sender<cti::Command>>,
+    access: Arc<Access>,
+    certificates: api::Certificates,
+}
 
 impl Reload {
-    /// Each session reads its files again. One that has not yet obeyed is not asked again and again.
+    /// All is read again. A session that has not yet obeyed is not asked again and again.
     pub fn all(&self) {
-        for session in &self.0 {
+        for session in &self.sessions {
             let _ = session.try_send(cti::Command::Reload);
         }
+        self.certificates.reload();
+        let access = Arc::clone(&self.access);
+        tokio::task::spawn_blocking(move || access.reload());
     }
 }
 
@@ -79,19 +92,22 @@ impl App {
     /// Builds the gateway and binds its listener. The configuration was checked before.
     ///
     /// # Errors
-    /// When the listener cannot be had.
+    /// When the listener cannot be had, or the log cannot be opened.
     pub async fn build(config: Config) -> Result<Self, AppError> {
-        let journal = Journal::temporary()?;
+        let journal = if config.journal.temporary { Journal::temporary()? } else { Journal::open(config.journal.options())? };
         // The first mistake is enough: `check` tells them all, and comes before.
         let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
         let numbers = NumberPlan::new(&config.numbers).map_err(first)?;
         let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
         let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new()?));
+        let first = |mut wrong: Vec<access::ConfigError>| wrong.swap_remove(0);
+        let access = Arc::new(Access::new(&config.access, Arc::clone(gateway.metrics())).map_err(first)?);
         let sessions = Sessions::new(config.sessions.len(), config.ready.devices_in_service);
         let server = api::Server::bind(config.api.clone(), Arc::clone(&gateway), Arc::new(sessions.clone())).await?;
+        let server = server.with_access(Arc::clone(&access)).with_admin(&config.admin).await?;
         let server = server.with_metrics(health::metrics(sessions.clone(), Arc::clone(&gateway)));
         let (orders, commands) = config.sessions.iter().map(|_| mpsc::channel(COMMANDS)).unzip();
-        Ok(Self { config, gateway, sessions, server, orders, commands })
+        Ok(Self { config, gateway, sessions, server, access, orders, commands })
     }
 
     /// Where it listens for browsers.
@@ -99,14 +115,20 @@ impl App {
         self.server.local_addr()
     }
 
+    /// Where it listens for admins, if it does.
+    pub fn admin_addr(&self) -> Option<std::net::SocketAddr> {
+        self.server.admin_addr()
+    }
+
     /// How the sessions stand.
     pub fn sessions(&self) -> &Sessions {
         &self.sessions
     }
 
-    /// What makes it read inventories and credentials again.
+    /// What makes it read its files again.
     pub fn reload(&self) -> Reload {
-        Reload(self.orders.clone())
+        let (access, certificates) = (Arc::clone(&self.access), self.server.certificates());
+        Reload { sessions: self.orders.clone(), access, certificates }
     }
 
     /// Runs until `shutdown`, and then until every client was told.
@@ -114,7 +136,7 @@ impl App {
     /// # Errors
     /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
-        let Self { config, gateway, sessions, server, orders, commands } = self;
+        let Self { config, gateway, sessions, server, access, orders, commands } = self;
         let mut tasks = JoinSet::new();
         for ((session, status), (commands, id)) in config.sessions.into_iter().zip(sessions.statuses()).zip(commands.into_iter().zip(0..)) {
             let (gateway, status, stop) = (Arc::clone(&gateway), Arc::clone(status), shutdown.clone());
@@ -124,6 +146,8 @@ impl App {
             });
         }
         let auditor = tokio::spawn(auditor::run(gateway, orders, shutdown.clone()));
+        let stop = shutdown.clone();
+        let keys = tokio::spawn(async move { access.run(stop).await });
         // The server outlives the sessions: their last events still reach its clients.
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.run(stop_server.clone()));
@@ -137,7 +161,7 @@ impl App {
         shutdown.cancelled().await;
         stop_server.cancel();
         // A task of ours does not panic; were it to, there would be nothing left to wait for.
-        let _ = tokio::join!(auditor, server);
+        let _ = tokio::join!(auditor, keys, server);
         failed
     }
 }

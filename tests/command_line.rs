@@ -115,8 +115,8 @@ fn configuration(folder: &Path, manager: &str, password: &str, more: &str) -> Pa
     std::fs::write(folder.join("password"), password).unwrap();
     let path = folder.join("callcast.toml");
     let text = format!(
-        "[api]\nlisten = '127.0.0.1:0'\n{more}\n[[session]]\nmanagers = ['{manager}']\nuser = 'callcast'\npassword_file = '{0}/password'\n\
-         inventory.file = '{0}/devices.csv'\npace.devices_per_second = 0\n",
+        "[admin]\nlisten = '127.0.0.1:0'\n[api]\nlisten = '127.0.0.1:0'\n{more}\n[[session]]\nmanagers = ['{manager}']\nuser = 'callcast'\npassword_file = '{0}/password'\n\
+         inventory.file = '{0}/devices.csv'\npace.devices_per_second = 0\n[journal]\ndirectory = '{0}/journal'\n",
         folder.display()
     );
     std::fs::write(&path, text).unwrap();
@@ -124,9 +124,16 @@ fn configuration(folder: &Path, manager: &str, password: &str, more: &str) -> Pa
 }
 
 fn gateway(config: &Path) -> (Running, String) {
+    let (running, address, _) = gateway_with_admin(config);
+    (running, address)
+}
+
+/// The gateway, its address, and that of its admin listener.
+fn gateway_with_admin(config: &Path) -> (Running, String, String) {
     let mut running = Running::start(&mut callcast(&["run", "--config", config.to_str().unwrap(), "--log-format", "json"]));
     let line: serde_json::Value = serde_json::from_str(&running.wait_for_log("callcast listens")).unwrap();
-    (running, line["address"].as_str().unwrap().to_owned())
+    let text = |key: &str| line[key].as_str().unwrap().to_owned();
+    (running, text("address"), text("admin"))
 }
 
 /// Status and body of a GET.
@@ -158,10 +165,10 @@ fn wait_until_ready(address: &str, is: impl Fn(u16, &serde_json::Value) -> bool)
 fn a_gateway_logs_in_gets_ready_and_ends_on_sigterm() {
     let folder = tempfile::tempdir().unwrap();
     let (_cluster, manager, _) = cluster(folder.path(), &[]);
-    let (mut gateway, address) = gateway(&configuration(folder.path(), &manager, "callcast", ""));
+    let (mut gateway, address, admin) = gateway_with_admin(&configuration(folder.path(), &manager, "callcast", ""));
     let report = wait_until_ready(&address, |status, _| status == 200);
     assert_eq!(report["devices"]["in_service"], 10);
-    assert!(get(&address, "/metrics").1.contains("callcast_cti_messages_total{session=\"0\",message=\"LineInServiceEvent\"} 10"));
+    assert!(get(&admin, "/metrics").1.contains("callcast_cti_messages_total{session=\"0\",message=\"LineInServiceEvent\"} 10"));
     gateway.signal("-TERM");
     assert_eq!(gateway.wait().code(), Some(0));
 }

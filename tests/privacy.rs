@@ -136,6 +136,8 @@ async fn a_gateway_that_runs_logs_no_party() {
     session.pace.devices_per_second = 0;
     let mut config = Config { sessions: vec![session], ..Config::default() };
     config.api.listen = "127.0.0.1:0".parse().unwrap();
+    config.admin.listen = None;
+    config.journal.temporary = true;
     let app = App::build(config).await.unwrap();
     let address = app.local_addr();
     let running = tokio::spawn(app.run(shutdown.clone()));

@@ -1,16 +1,38 @@
 //! Who asks, and what they may see.
+//!
+//! A token is one of two things. An **API token** is 256 random bits that `callcast token new` made; its SHA-256 stands in the
+//! configuration. A **JWT** is signed by an issuer whose keys we have from a file or fetch from a URL. Either becomes a [`Principal`].
+//!
+//! What a JWT says of itself decides nothing before its signature is checked: `iss` only chooses whose keys are tried, `kid` which of
+//! them, and an algorithm has to be one that the configuration pins for that issuer *and* the one that the key is for.
 
 mod accounts;
+mod config;
+mod denied;
+mod issuer;
+mod jwks;
+mod keys;
 mod scope;
+mod tokens;
 
 use std::sync::Arc;
 
-use thiserror::Error;
+use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, Seat, TooMany};
+pub use config::{Config, ConfigError, IssuerConfig, TokenConfig, Warning};
+pub use denied::Denied;
+pub use keys::KeyError;
 pub use scope::Scope;
+pub use tokens::{NewToken, NoRandom};
 
+use crate::telemetry::{Metrics, Occurrence};
 use crate::time::Timestamp;
+use issuer::{Failed, Issuer};
+use tokens::Tokens;
+
+/// Bytes of a token: a longer one is refused before anything is read of it.
+pub const LONGEST: usize = 8 * 1024;
 
 /// Whoever holds a token that was accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,7 +43,7 @@ pub struct Principal {
     pub scope: Arc<Scope>,
     /// Whether it may use the admin endpoints.
     pub admin: bool,
-    /// When the token ends.
+    /// When the token is no longer taken: its `exp` and the leeway.
     pub expires: Option<Timestamp>,
 }
 
@@ -32,34 +54,122 @@ impl Principal {
     }
 }
 
-/// A token is not taken.
-#[derive(Clone, Copy, Debug, Error, PartialEq, Eq)]
-pub enum Denied {
-    /// Not known.
-    #[error("the token is not known")]
-    Unknown,
+/// Decides on tokens. Shared by all that ask for one.
+#[derive(Debug)]
+pub struct Access {
+    tokens: Tokens,
+    issuers: Vec<Issuer>,
+    token_in_url: bool,
+    failures_per_minute: u32,
+    metrics: Arc<Metrics>,
 }
 
-/// Decides on tokens.
-#[derive(Debug)]
-pub struct Access;
-
 impl Access {
-    /// Everybody sees everything.
-    pub fn open() -> Self {
-        Self
+    /// Access as configured: reads the files of keys. Keys behind a URL are fetched by [`Access::run`], or when a token needs them.
+    ///
+    /// # Errors
+    /// Everything that cannot work.
+    pub fn new(config: &Config, metrics: Arc<Metrics>) -> Result<Self, Vec<ConfigError>> {
+        config.check()?;
+        let issuers: Vec<_> = config.issuers.iter().zip(1..).map(|(issuer, number)| Issuer::new(issuer, number)).collect();
+        let (issuers, wrong): (Vec<_>, Vec<_>) = issuers.into_iter().partition(Result::is_ok);
+        let wrong: Vec<_> = wrong.into_iter().filter_map(Result::err).collect();
+        if !wrong.is_empty() {
+            return Err(wrong);
+        }
+        Ok(Self {
+            tokens: Tokens::new(&config.tokens),
+            issuers: issuers.into_iter().flatten().collect(),
+            token_in_url: config.token_in_url,
+            failures_per_minute: config.failures_per_minute,
+            metrics,
+        })
+    }
+
+    /// No access is configured: whoever reaches us sees all, and there are no admin endpoints.
+    pub fn open(metrics: Arc<Metrics>) -> Self {
+        let tokens = Tokens::new(&[]);
+        Self { tokens, issuers: Vec::new(), token_in_url: false, failures_per_minute: Config::default().failures_per_minute, metrics }
     }
 
     /// Whether a token is asked for.
     pub fn required(&self) -> bool {
-        false
+        !self.tokens.is_empty() || !self.issuers.is_empty()
     }
 
-    /// Whose token this is.
+    /// Whether a token may stand in a URL.
+    pub fn token_in_url(&self) -> bool {
+        self.token_in_url
+    }
+
+    /// Failures of one address in a minute that are looked at one by one.
+    pub fn failures_per_minute(&self) -> u32 {
+        self.failures_per_minute
+    }
+
+    /// Whose token this is. Waits only when the issuer's keys have to be fetched first.
     ///
     /// # Errors
-    /// When it is not taken.
-    pub async fn authenticate(&self, _token: &str, _now: Timestamp) -> Result<Principal, Denied> {
-        Ok(Principal::anyone())
+    /// When the token is not taken.
+    pub async fn authenticate(&self, token: &str, now: Timestamp) -> Result<Principal, Denied> {
+        match self.known(token, now) {
+            Ok(principal) => Ok(principal),
+            Err((Failed::Denied(denied), _)) => Err(denied),
+            Err((Failed::Key(denied), issuer)) => {
+                // Boxed, because it hardly ever happens: it is not to make larger what waits for us.
+                let fetched = match issuer {
+                    Some(issuer) => Box::pin(issuer.fetch_for_unknown_key(now, &self.metrics)).await,
+                    None => false,
+                };
+                if fetched { self.authenticate_now(token, now) } else { Err(denied) }
+            }
+        }
+    }
+
+    /// The same with the keys that are there.
+    ///
+    /// # Errors
+    /// When the token is not taken.
+    pub fn authenticate_now(&self, token: &str, now: Timestamp) -> Result<Principal, Denied> {
+        self.known(token, now).map_err(|(failed, _)| failed.denied())
+    }
+
+    fn known(&self, token: &str, now: Timestamp) -> Result<Principal, (Failed, Option<&Issuer>)> {
+        let denied = |denied| (Failed::Denied(denied), None);
+        if token.len() > LONGEST {
+            return Err(denied(Denied::TooLong));
+        }
+        if !self.required() {
+            return Ok(Principal::anyone());
+        }
+        // A JWT has two dots, an API token none.
+        if !token.contains('.') {
+            return self.tokens.find(token).ok_or_else(|| denied(Denied::Unknown));
+        }
+        let unverified = issuer::Unverified::read(token).map_err(denied)?;
+        if !unverified.has_issuer() {
+            return Err(denied(Denied::Claim("iss")));
+        }
+        let issuer = self.issuers.iter().find(|issuer| issuer.is(&unverified)).ok_or_else(|| denied(Denied::Issuer))?;
+        issuer.verify(token, &unverified, now).map_err(|failed| (failed, Some(issuer)))
+    }
+
+    /// Keeps the keys behind URLs fresh until `stop`.
+    pub async fn run(&self, stop: CancellationToken) {
+        let fresh = futures_util::future::join_all(self.issuers.iter().map(|issuer| issuer.keep_fresh(&self.metrics)));
+        tokio::select! {
+            () = stop.cancelled() => {}
+            () = async { fresh.await; stop.cancelled().await } => {}
+        }
+    }
+
+    /// Reads files of keys again, and has those behind URLs fetched. What cannot be used leaves the keys as they were, and is logged.
+    /// Reads files: it blocks.
+    pub fn reload(&self) {
+        for issuer in &self.issuers {
+            if let Err(error) = issuer.reload() {
+                self.metrics.emit(Occurrence::KeysRefused { issuer: issuer.name(), error: &error });
+            }
+        }
     }
 }

@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 
 use serde::{Deserialize, Serialize};
 
+use super::tls::TlsConfig;
 use crate::sinks::websocket;
 
 /// The HTTP server's configuration.
@@ -23,6 +24,8 @@ pub struct Config {
     pub header_timeout_seconds: u32,
     /// Seconds that a stop waits for clients to be told and to leave.
     pub drain_seconds: u32,
+    /// TLS on the listener; without this table it is in the clear.
+    pub tls: Option<TlsConfig>,
     /// What the page offers.
     pub page: PageConfig,
     /// Limits on WebSocket clients.
@@ -38,6 +41,7 @@ impl Default for Config {
             max_connections: 1024,
             header_timeout_seconds: 10,
             drain_seconds: 5,
+            tls: None,
             page: PageConfig::default(),
             websocket: websocket::Config::default(),
         }

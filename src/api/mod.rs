@@ -8,21 +8,40 @@
 //! | `/schemas/` | the JSON Schemas of events: [`crate::schemas`] |
 //! | `/healthz` | 200 while the process answers |
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
-//! | `/metrics` | Prometheus' text format |
 //!
-//! There is no authentication: the listener binds to loopback unless told otherwise. What a browser could be tricked into is refused:
-//! a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign `Origin`.
+//! On a listener of its own, for admins: `/metrics` in Prometheus' text format, `/healthz` and `/readyz`, and what needs a token with admin
+//! rights under `/admin/`.
+//!
+//! Who may see what, [`crate::access`] says; where nothing is configured everybody may see everything, and the listener has to be on
+//! loopback. What a browser could be tricked into is refused: a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign
+//! `Origin`.
 
+mod admin;
+mod asyncapi;
+mod auth;
+mod calls;
 mod config;
+mod devices;
+mod failures;
 mod guard;
 mod handshake;
 mod health;
+mod me;
+mod openapi;
+mod operations;
 mod page;
+mod paging;
+mod query;
 mod respond;
 mod router;
+mod routes;
 mod schemas;
 mod server;
+mod tls;
+mod users;
 
+pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};
 pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};
-pub use server::{BindError, Server};
+pub use server::{BindError, Certificates, Server};
+pub use tls::{TlsConfig, TlsError};

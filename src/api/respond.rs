@@ -71,9 +71,18 @@ pub fn problem(status: StatusCode, code: &str, message: &str) -> Response<Body> 
     json(status, &Problem { error: Details { code, message } })
 }
 
-/// The route is there, but not for this method.
-pub fn method_not_allowed() -> Response<Body> {
-    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", "only GET and HEAD are understood here");
-    response.headers_mut().insert(ALLOW, HeaderValue::from_static("GET, HEAD"));
+/// Something is there, but not for this method.
+pub fn method_not_allowed(methods: &[&str]) -> Response<Body> {
+    let allowed = methods.join(", ");
+    let message = format!("only {allowed} are understood here");
+    let mut response = problem(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed", &message);
+    if let Ok(allowed) = HeaderValue::from_str(&allowed) {
+        response.headers_mut().insert(ALLOW, allowed);
+    }
     response
+}
+
+/// JSON that is there already.
+pub fn made(json: Vec<u8>) -> Response<Body> {
+    with(StatusCode::OK, "application/json", json)
 }

@@ -8,6 +8,7 @@ use hyper::{HeaderMap, Response, StatusCode};
 use serde_json::{Value as Json, json};
 
 use super::respond::{self, Body};
+use super::routes::Call;
 use crate::event::EventType;
 use crate::schemas::{self, ENVELOPE, Object, SCHEMAS};
 
@@ -19,6 +20,12 @@ static SERVED: LazyLock<Vec<(&str, Bytes)>> = LazyLock::new(|| {
     let data = SCHEMAS.iter().map(|object| (object.name, text(&schemas::data_schema(object))));
     [("", text(&index())), (ENVELOPE.name, text(&schemas::envelope()))].into_iter().chain(data).collect()
 });
+
+/// The route of `/schemas/…`.
+pub async fn serve(call: Call) -> Response<Body> {
+    let path = call.request.uri().path();
+    answer(path, call.request.headers()).unwrap_or_else(|| not_found(path))
+}
 
 /// What is at a path; none when it is not one of ours.
 pub fn answer(path: &str, request: &HeaderMap) -> Option<Response<Body>> {

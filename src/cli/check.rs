@@ -3,20 +3,31 @@
 use std::path::Path;
 
 use super::CommandError;
-use crate::config::Config;
+use crate::access::Access;
+use crate::app::AppError;
+use crate::config::{Config, ConfigError};
 use crate::cti;
 use crate::numbers::NumberPlan;
+use crate::telemetry::Metrics;
 
 /// Prints what the configuration would do, and what about it is unwise.
 pub fn check(path: &Path) -> Result<(), CommandError> {
     let config = Config::load(path).map_err(|error| CommandError::Config(vec![error]))?;
     let warnings = config.check().map_err(CommandError::Config)?;
+    // The files of keys are read, as `run` would.
+    Metrics::new()
+        .map_err(AppError::from)
+        .map(|metrics| Access::new(&config.access, metrics))?
+        .map_err(|errors| CommandError::Config(errors.into_iter().map(ConfigError::Access).collect()))?;
     println!("{} is valid", path.display());
     for (session, number) in config.sessions.iter().zip(1..) {
         println!("session {number}: {}", described(session));
     }
-    println!("http://{}/ serves the page, /v1/ws, /metrics, /healthz and /readyz", config.api.listen);
-    println!("the log keeps {} events or {} MiB in memory", config.journal.max_events, config.journal.max_mebibytes);
+    for line in listeners(&config) {
+        println!("{line}");
+    }
+    let journal = &config.journal;
+    println!("the log in {} keeps {} hours or {} MiB", journal.directory.display(), journal.max_age_hours, journal.max_mebibytes);
     let numbers = NumberPlan::new(&config.numbers).map_err(|errors| CommandError::Config(errors.into_iter().map(Into::into).collect()))?;
     for line in numbers.explain() {
         println!("{line}");
@@ -25,6 +36,23 @@ pub fn check(path: &Path) -> Result<(), CommandError> {
         println!("warning: {warning}");
     }
     Ok(())
+}
+
+/// What listens where, and for whom.
+fn listeners(config: &Config) -> Vec<String> {
+    let scheme = |has_tls| if has_tls { "https" } else { "http" };
+    let access = &config.access;
+    let who = match (access.tokens.len(), access.issuers.len()) {
+        (0, 0) => "everybody who reaches it".into(),
+        (tokens, issuers) => format!("holders of {tokens} API tokens, and of tokens of {issuers} issuers"),
+    };
+    let api = &config.api;
+    let mut lines =
+        vec![format!("{}://{}/ serves the page, /v1/ws, /healthz and /readyz, for {who}", scheme(api.tls.is_some()), api.listen)];
+    if let Some(address) = config.admin.listen {
+        lines.push(format!("{}://{address}/ serves /metrics, and what needs admin rights", scheme(config.admin.tls.is_some())));
+    }
+    lines
 }
 
 fn described(session: &cti::Config) -> String {

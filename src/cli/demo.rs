@@ -12,7 +12,7 @@ use crate::app::App;
 use crate::config::{Config, Log};
 use crate::sim::{self, AccountConfig, CallMix, Simulator};
 use crate::telemetry::{self, LogOptions};
-use crate::{api, cti};
+use crate::{api, config, cti};
 
 /// The options of the demonstration.
 #[derive(Args, Debug)]
@@ -53,7 +53,9 @@ pub async fn demo(args: DemoArgs, log: LogOptions) -> Result<(), CommandError> {
     println!();
     println!("  the wall of devices   {url}");
     println!("  user1's screen-pop    {url}#user=user1");
-    println!("  metrics, readiness    {url}metrics  {url}readyz");
+    if let Some(admin) = app.admin_addr() {
+        println!("  metrics, readiness    http://{admin}/metrics  http://{admin}/readyz");
+    }
     println!();
     println!("Ctrl-C ends it.");
     if !args.no_browser {
@@ -100,7 +102,10 @@ fn gateway(args: &DemoArgs, manager: &str, folder: &TempDir) -> Config {
     session.pace.devices_per_second = 0;
     Config {
         sessions: vec![session],
+        journal: config::journal::Journal { temporary: true, ..Default::default() },
         api: api::Config { listen: SocketAddr::from((Ipv4Addr::LOCALHOST, args.port)), ..api::Config::default() },
+        // Whatever has the usual port does not keep the demonstration from starting.
+        admin: api::AdminConfig { listen: Some(SocketAddr::from((Ipv4Addr::LOCALHOST, 0))), ..api::AdminConfig::default() },
         ..Config::default()
     }
 }

@@ -4,6 +4,7 @@ mod check;
 mod decode;
 mod demo;
 mod run;
+mod token;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -49,6 +50,9 @@ enum Command {
     },
     /// Prints a captured CTIQBE byte stream as messages
     Decode(decode::DecodeArgs),
+    /// API tokens
+    #[command(subcommand)]
+    Token(token::TokenCommand),
     /// A simulated cluster alone
     Simulate(Box<sim::cli::SimulateArgs>),
     /// Measures a running gateway
@@ -74,6 +78,12 @@ pub enum CommandError {
     /// The demonstration needs a temporary folder for its inventory.
     #[error("cannot write the demonstration's inventory to the temporary folder: {0}; set TMPDIR to a folder that can be written")]
     Demo(std::io::Error),
+    /// A token that is good for nothing.
+    #[error("the token may see nothing: give --user, --device, --line, --everything or --admin")]
+    NothingToSee,
+    /// A token cannot be made.
+    #[error(transparent)]
+    NoRandom(#[from] crate::access::NoRandom),
     /// The operating system does not let us wait for signals.
     #[error("cannot wait for signals: {0}")]
     Signals(std::io::Error),
@@ -93,7 +103,7 @@ impl CommandError {
     /// The exit code: 2 for what the user has to change, 1 for what went wrong.
     fn exit_code(&self) -> ExitCode {
         let is_mistake = match self {
-            Self::Config(_) => true,
+            Self::Config(_) | Self::NothingToSee => true,
             Self::Simulator(error) => error.is_mistake(),
             _ => false,
         };
@@ -110,6 +120,7 @@ impl Cli {
             Command::Run { config } => run::run(&config, log).await,
             Command::Check { config } => check::check(&config),
             Command::Decode(args) => decode::run(&args, &mut std::io::stdout().lock()).map_err(Into::into),
+            Command::Token(command) => token::run(command),
             Command::Simulate(args) => simulate(*args, &log).await,
             Command::Load(args) => load::run(args).await.map_err(Into::into),
         };

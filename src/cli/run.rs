@@ -1,4 +1,5 @@
-//! `callcast run`: the gateway, until SIGTERM or SIGINT. SIGHUP reads inventories and credentials again.
+//! `callcast run`: the gateway, until SIGTERM or SIGINT. SIGHUP reads inventories, credentials, keys of issuers and certificates
+//! again.
 
 use std::path::Path;
 
@@ -23,7 +24,7 @@ pub async fn run(path: &Path, log: LogOptions) -> Result<(), CommandError> {
     stop_on_signal(shutdown.clone())?;
     let app = App::build(config).await?;
     reload_on_signal(app.reload())?;
-    info!(address = %app.local_addr(), "callcast listens");
+    info!(address = %app.local_addr(), admin = app.admin_addr().map(tracing::field::display), "callcast listens");
     app.run(shutdown).await?;
     Ok(())
 }

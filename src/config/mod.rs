@@ -2,14 +2,16 @@
 //!
 //! An unknown key is refused, with the nearest key that is known. `deploy/callcast.example.toml` shows every key with its default.
 
+pub mod journal;
 mod key;
 
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use thiserror::Error;
 
-use crate::{api, cti, numbers};
+use crate::{access, api, cti, numbers};
 
 /// Everything that `callcast run` is told.
 #[derive(Clone, Debug, Default, Deserialize)]
@@ -21,9 +23,15 @@ pub struct Config {
     /// The HTTP listener and the page.
     #[serde(default)]
     pub api: api::Config,
+    /// Who may ask, and what they may see.
+    #[serde(default)]
+    pub access: access::Config,
+    /// The listener for admins.
+    #[serde(default)]
+    pub admin: api::AdminConfig,
     /// How much of the past is kept.
     #[serde(default)]
-    pub journal: Journal,
+    pub journal: journal::Journal,
     /// What may be told of callers who withhold their number.
     #[serde(default)]
     pub privacy: Privacy,
@@ -36,22 +44,6 @@ pub struct Config {
     /// The log on standard error.
     #[serde(default)]
     pub log: Log,
-}
-
-/// The log of events, in memory: whichever bound is reached first.
-#[derive(Clone, Debug, Deserialize)]
-#[serde(default, deny_unknown_fields)]
-pub struct Journal {
-    /// Events that are kept.
-    pub max_events: usize,
-    /// Bytes of events that are kept, in MiB.
-    pub max_mebibytes: usize,
-}
-
-impl Default for Journal {
-    fn default() -> Self {
-        Self { max_events: 100_000, max_mebibytes: 128 }
-    }
 }
 
 /// Withheld numbers and names.
@@ -135,15 +127,39 @@ pub enum ConfigError {
         /// What is wrong.
         error: cti::config::ConfigError,
     },
+    /// Access that cannot work.
+    #[error(transparent)]
+    Access(#[from] access::ConfigError),
+    /// Everybody could see everything.
+    #[error(
+        "`api.listen` is {0}, which other machines reach, and no access is configured: whoever reaches it would see all calls. \
+         Configure [[access.token]] (`callcast token new` makes one) or [[access.issuer]]; or listen on 127.0.0.1; \
+         or, where everybody may see everything, set `access.open = true`"
+    )]
+    OpenToAll(SocketAddr),
+    /// A certificate that cannot be used.
+    #[error("[{table}]: {error}")]
+    Tls {
+        /// The table.
+        table: &'static str,
+        /// What is wrong.
+        error: Box<api::TlsError>,
+    },
+    /// Two listeners cannot have one address.
+    #[error("`api.listen` and `admin.listen` are both {0}: give each its own port")]
+    OneAddress(SocketAddr),
+    /// A limit that keeps everybody out.
+    #[error("`{0}` is 0, which keeps everybody out; give 1 or more")]
+    Nobody(&'static str),
     /// Numbers that cannot be read like this.
     #[error(transparent)]
     Numbers(#[from] numbers::ConfigError),
     /// A share that is none.
     #[error("`ready.devices_in_service` is {0}; it is a share, from 0 to 1")]
     Share(f64),
-    /// A log without room.
-    #[error("`journal.max_events` and `journal.max_mebibytes` have to be 1 or more: an event is shown only after it is in the log")]
-    NoJournal,
+    /// A log that cannot be kept like this.
+    #[error(transparent)]
+    Journal(#[from] journal::ConfigError),
     /// A level of the log that is none.
     #[error("`log.level` is {0:?}: give `error`, `warn`, `info`, `debug`, or a filter as `info,callcast::cti=debug`")]
     Level(String),
@@ -197,20 +213,63 @@ impl Config {
         if !(0.0..=1.0).contains(&self.ready.devices_in_service) {
             errors.push(ConfigError::Share(self.ready.devices_in_service));
         }
-        if self.journal.max_events == 0 || self.journal.max_mebibytes == 0 {
-            errors.push(ConfigError::NoJournal);
+        match self.journal.check() {
+            Ok(unwise) => warnings.extend(unwise),
+            Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Journal)),
         }
         if crate::telemetry::level_filter(&self.log.level).is_none() {
             errors.push(ConfigError::Level(self.log.level.clone()));
         }
-        if !self.api.listen.ip().is_loopback() {
-            let address = self.api.listen;
-            warnings.push(format!("`api.listen` is {address}: there is no authentication yet, whoever reaches it sees all calls"));
+        match self.access.check() {
+            Ok(unwise) => warnings.extend(unwise.iter().map(ToString::to_string)),
+            Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Access)),
         }
+        self.check_listeners(&mut errors, &mut warnings);
         if self.privacy.reveal_withheld {
             warnings.push("`privacy.reveal_withheld` tells numbers and names that callers withhold: check what the law says".into());
         }
         if errors.is_empty() { Ok(warnings) } else { Err(errors) }
+    }
+
+    /// Who can reach the listeners, and what for.
+    fn check_listeners(&self, errors: &mut Vec<ConfigError>, warnings: &mut Vec<String>) {
+        let (api, admin) = (&self.api, &self.admin);
+        let address = api.listen;
+        let is_asked = self.access.is_configured();
+        match (address.ip().is_loopback(), is_asked) {
+            (true, _) => {}
+            (false, false) if self.access.open => {
+                warnings.push(format!("`api.listen` is {address} and `access.open` is true: whoever reaches it sees all calls"));
+            }
+            (false, false) => errors.push(ConfigError::OpenToAll(address)),
+            (false, true) if api.tls.is_none() => warnings.push(format!(
+                "`api.listen` is {address} without [api.tls]: tokens and calls go over the network in the clear, unless a proxy before it has TLS"
+            )),
+            (false, true) => {}
+        }
+        if let Some(address) = admin.listen {
+            if !address.ip().is_loopback() {
+                warnings.push(format!("`admin.listen` is {address}: whoever reaches it reads /metrics without a token"));
+                if admin.tls.is_none() && is_asked {
+                    warnings
+                        .push(format!("`admin.listen` is {address} without [admin.tls]: admin tokens go over the network in the clear"));
+                }
+            }
+            if address == api.listen && address.port() != 0 {
+                errors.push(ConfigError::OneAddress(address));
+            }
+        }
+        for (table, tls) in [("api.tls", &api.tls), ("admin.tls", &admin.tls)] {
+            if let Some(Err(error)) = tls.as_ref().map(api::TlsConfig::check) {
+                errors.push(ConfigError::Tls { table, error: error.into() });
+            }
+        }
+        let limits = [
+            ("api.max_connections", api.max_connections),
+            ("api.websocket.max_clients", api.websocket.max_clients),
+            ("api.websocket.max_clients_per_account", api.websocket.max_clients_per_account),
+        ];
+        errors.extend(limits.iter().filter(|(_, limit)| *limit == 0).map(|(key, _)| ConfigError::Nobody(key)));
     }
 }
 
@@ -232,8 +291,10 @@ mod tests {
         let example = Config::load(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/deploy/callcast.example.toml"))).unwrap();
         example.check().unwrap();
         let minimal = parse(SESSION).unwrap();
-        let rest =
-            |config: &Config| format!("{:?} {:?} {:?} {:?} {:?}", config.api, config.journal, config.privacy, config.ready, config.log);
+        let rest = |config: &Config| {
+            let Config { api, access, admin, journal, privacy, ready, log, .. } = config;
+            format!("{api:?} {access:?} {admin:?} {journal:?} {privacy:?} {ready:?} {log:?}")
+        };
         assert_eq!(rest(&example), rest(&minimal));
         assert_eq!(format!("{:?}", example.numbers), format!("{:?}", minimal.numbers));
     }

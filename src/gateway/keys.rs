@@ -81,3 +81,34 @@ pub fn allows(scope: &Scope, keys: &Keys) -> bool {
 fn has(texts: &[impl AsRef<str>], text: &[u8]) -> bool {
     texts.iter().any(|known| known.as_ref().as_bytes() == text)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn keys(of: &[(Space, &str)]) -> Keys {
+        let mut keys = Keys::default();
+        of.iter().for_each(|(space, text)| keys.push(*space, text));
+        keys
+    }
+
+    #[test]
+    fn history_is_judged_by_the_stamp() {
+        let call = keys(&[(CALL, "id"), (DEVICE, "SEP1"), (LINE, "2000"), (USER, "ann"), (ENDED_USER, "ann")]);
+        assert!(allows(&Scope::of_user("ann"), &call) && !allows(&Scope::of_user("ben"), &call));
+        assert!(allows(&Scope { devices: vec!["SEP1".into()], ..Scope::default() }, &call));
+        assert!(allows(&Scope { lines: vec!["2000".into()], ..Scope::default() }, &call));
+        assert!(allows(&Scope::everything(), &call) && !allows(&Scope::default(), &call));
+    }
+
+    #[test]
+    fn a_text_of_one_kind_opens_nothing_of_another() {
+        let call = keys(&[(DEVICE, "ann"), (CALL, "ann"), (ENDED_USER, "ann")]);
+        assert!(!allows(&Scope::of_user("ann"), &call));
+    }
+
+    #[test]
+    fn what_concerns_everybody_may_be_read_by_anybody() {
+        assert!(allows(&Scope::default(), &keys(&[(EVERYBODY, "")])));
+    }
+}

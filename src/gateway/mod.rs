@@ -19,6 +19,7 @@ pub mod keys;
 mod missed;
 mod subscribing;
 mod telling;
+pub mod views;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -160,7 +161,7 @@ impl Gateway {
     }
 
     /// The cursor of an event of this run.
-    pub fn cursor(&self, sequence: Sequence) -> Cursor {
+    pub fn cursor_at(&self, sequence: Sequence) -> Cursor {
         self.reader.cursor(sequence)
     }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::views::seen;
 use super::{Gateway, Outgoing};
 use crate::access::Scope;
 use crate::event::Filter;
@@ -112,9 +113,8 @@ impl Gateway {
             None => None,
         };
         let view = |index: DeviceIndex| Some((Arc::clone(told.directory.get(index)?), self.table.read(index)?));
-        let allowed = |(view, _): &(Arc<DeviceView>, DeviceState)| is_allowed(scope, view);
-        let devices = told.directory.matching(&filter).into_iter().filter_map(view).filter(allowed).collect();
-        Ok((filter, Opening::Snapshot { snapshot: Snapshot { cursor: self.cursor(told.durable), devices }, lost }))
+        let devices = told.directory.matching(&filter).into_iter().filter_map(view).filter_map(|device| seen(scope, device)).collect();
+        Ok((filter, Opening::Snapshot { snapshot: Snapshot { cursor: self.reader.cursor(told.durable), devices }, lost }))
     }
 
     /// Takes back one [`Gateway::subscribe`]; the filter is the one that it gave back.

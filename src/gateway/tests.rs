@@ -56,7 +56,7 @@ fn what_is_told_is_in_the_log_byte_for_byte() {
 #[test]
 fn whoever_goes_on_where_it_was_gets_what_it_missed_and_then_what_comes() {
     let gateway = gateway();
-    let seen = gateway.cursor(gateway.newest());
+    let seen = gateway.cursor_at(gateway.newest());
     in_service(&gateway, &device("SEP1", "bsmith"));
     let mailbox = Arc::new(Mailbox::new(1000));
     let opening = gateway.subscribe(&mailbox, &Filter::everything(), &Scope::everything(), Some(seen)).unwrap().1;
@@ -70,7 +70,7 @@ fn whoever_goes_on_where_it_was_gets_what_it_missed_and_then_what_comes() {
 #[test]
 fn a_cursor_of_another_log_or_from_the_future_gets_a_snapshot_and_the_reason() {
     let gateway = gateway();
-    let now = gateway.cursor(gateway.newest());
+    let now = gateway.cursor_at(gateway.newest());
     for (cursor, reason) in [
         (Cursor { journal: now.journal ^ 1, ..now }, Lost::Unknown),
         (Cursor { epoch: now.epoch + 1, ..now }, Lost::Unknown),

@@ -56,7 +56,11 @@ impl Keys {
 
     /// The keys in their order.
     pub fn iter(&self) -> impl Iterator<Item = (Space, &[u8])> {
-        let mut rest = self.0.as_slice();
+        Self::parse(&self.0)
+    }
+
+    /// Keys as they are written, in their order.
+    pub(super) fn parse(mut rest: &[u8]) -> impl Iterator<Item = (Space, &[u8])> {
         std::iter::from_fn(move || {
             let (&[space, length], tail) = rest.split_first_chunk::<2>()?;
             let (text, tail) = tail.split_at_checked(usize::from(length))?;

@@ -4,53 +4,44 @@
 //! or any sink shows it. The log knows nothing of what an event means: an entry is a position, a time, the keys by which it is found
 //! again, and the event's bytes.
 
+mod cache;
+mod checkpoint;
 mod cursor;
+mod cursors;
+mod disk;
+mod erase;
+mod error;
+mod format;
+mod index;
+mod index_file;
+mod keeper;
 mod key;
-mod store;
+mod lock;
+mod log;
+mod options;
+mod reader;
+mod recovery;
+mod scan;
+mod segment;
+#[cfg(test)]
+mod tests;
+mod window;
+mod writer;
 
 use bytes::Bytes;
-use thiserror::Error;
 
 pub use cursor::{Cursor, Sequence};
+pub use cursors::{Cursors, Gap, PARKED, Position};
+pub use erase::{Erased, Matcher};
+pub use error::JournalError;
+pub use keeper::Health;
 pub use key::{Key, Keys, Space};
-pub use store::{Journal, Reader};
+pub use log::Journal;
+pub use options::{Options, SyncMode};
+pub use reader::Reader;
+pub use recovery::{Damage, Recovery};
 
 use crate::time::Timestamp;
-
-/// What can go wrong with the log.
-#[derive(Debug, Error)]
-pub enum JournalError {
-    /// A text that is no cursor of ours.
-    #[error("this is not a cursor of callcast; give back the last one that a frame carried, or none")]
-    Cursor,
-    /// The position is no longer kept.
-    #[error("the log no longer reaches back to event {wanted}: the oldest that is kept is {oldest}")]
-    Trimmed {
-        /// The event that was asked for.
-        wanted: Sequence,
-        /// The oldest that is kept.
-        oldest: Sequence,
-    },
-    /// The cursor is of another log, or of an epoch that is not kept.
-    #[error("the cursor is of another log, or of a time that is no longer kept")]
-    Unknown,
-    /// The cursor is past the newest event.
-    #[error("the cursor is past the newest event, {newest}")]
-    Future {
-        /// The newest event.
-        newest: Sequence,
-    },
-    /// The disk refused.
-    #[error("{action} {path}: {source}", path = path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// Of what.
-        path: std::path::PathBuf,
-        /// Why not.
-        source: std::io::Error,
-    },
-}
 
 /// An event on its way into the log.
 #[derive(Clone, Copy, Debug)]

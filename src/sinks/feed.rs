@@ -242,7 +242,7 @@ impl Feed {
         let Missed { frames, next, trimmed } = self.gateway.read_missed(wanted, from, until).await?;
         let mut deliveries = Vec::new();
         if trimmed > 0 {
-            deliveries.push(Delivery::Gap { count: trimmed, cursor: self.gateway.cursor(from + trimmed - 1) });
+            deliveries.push(Delivery::Gap { count: trimmed, cursor: self.gateway.cursor_at(from + trimmed - 1) });
         }
         if !frames.is_empty() {
             deliveries.push(Delivery::Events(frames));
@@ -250,7 +250,7 @@ impl Feed {
         reading.from = next;
         if reading.until.is_some_and(|until| next >= until) {
             let id = self.reading.pop_front().and_then(|reading| reading.id);
-            deliveries.extend(id.map(|id| Delivery::Live { id, cursor: self.gateway.cursor(until - 1) }));
+            deliveries.extend(id.map(|id| Delivery::Live { id, cursor: self.gateway.cursor_at(until - 1) }));
             // What came meanwhile may wait already.
             self.more = true;
         }

@@ -1,4 +1,5 @@
 //! Where events go.
 
+pub mod asked;
 pub mod feed;
 pub mod websocket;

@@ -5,10 +5,12 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
+use uuid::Uuid;
+
 use super::table::{Aggregate, DeviceIndex, DeviceState, Table};
-use crate::access::Scope;
-use crate::event::{Body, Device, DeviceBody, Event, EventType, Filter, HandlePair, LegBody, LegState, Line};
+use crate::event::{Body, Device, DeviceBody, Direction, Event, EventType, Filter, HandlePair, LegBody, LegState, Line, Parties};
 use crate::journal::Sequence;
+use crate::time::Timestamp;
 
 /// What is known of a device beside its slot.
 #[derive(Clone, Debug)]
@@ -34,23 +36,45 @@ pub struct Restriction {
     pub cure: String,
 }
 
+/// A leg that is up.
 #[derive(Clone, Debug)]
-struct LiveLeg {
-    /// Line and handle: a handle is unique per line only.
-    line: Arc<Line>,
-    leg: HandlePair,
-    state: LegState,
-    event: Vec<u8>,
+pub struct LiveLeg {
+    /// Its line, with the device's user at the time when the leg began: whose call it is. A handle is unique per line only.
+    pub line: Arc<Line>,
+    /// Its handle.
+    pub leg: HandlePair,
+    /// The conversation that it is part of now.
+    pub call_id: Uuid,
+    /// Who called whom, seen from the line.
+    pub direction: Direction,
+    /// Its state.
+    pub state: LegState,
+    /// When it was first seen.
+    pub began: Timestamp,
+    /// Who takes part, as its line sees it.
+    pub parties: Arc<Parties>,
+    /// Its last event, in CloudEvents form.
+    pub event: Vec<u8>,
 }
 
 impl DeviceView {
-    /// The last event of each of its legs that are up and may be seen, in CloudEvents form. A leg that began while the device was another
-    /// user's stays that user's.
-    pub fn legs(&self, scope: &Scope) -> impl Iterator<Item = &[u8]> {
-        self.legs.iter().filter(|leg| scope.allows_line(&leg.line)).map(|leg| leg.event.as_slice())
+    /// A device with lines, without calls.
+    pub fn new(device: Arc<Device>, lines: Vec<Arc<Line>>) -> Self {
+        Self { device, lines, restriction: None, legs: Vec::new() }
     }
 
-    fn aggregate(&self) -> Aggregate {
+    /// Its legs that are up.
+    pub fn legs(&self) -> &[LiveLeg] {
+        &self.legs
+    }
+
+    /// Leaves out the legs that are not wanted.
+    pub fn retain_legs(&mut self, wanted: impl FnMut(&LiveLeg) -> bool) {
+        self.legs.retain(wanted);
+    }
+
+    /// The sum of its legs: the most urgent of them.
+    pub fn aggregate(&self) -> Aggregate {
         let of = |state: LegState| match state {
             LegState::Offered | LegState::Alerting => Aggregate::Alerting,
             LegState::Held | LegState::RemoteInUse => Aggregate::Held,
@@ -118,7 +142,9 @@ impl Directory {
     /// Takes an event that was appended as `sequence`, with its CloudEvents form, into the table.
     pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &[u8]) {
         match &event.body {
-            Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| fold_leg(view, state, leg, encoded)),
+            Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| {
+                fold_leg(view, state, leg, event.time, encoded);
+            }),
             Body::Device(body) => {
                 self.update(table, event, sequence, &body.device, |view, state| fold_device(view, state, event.kind, body))
             }
@@ -143,12 +169,7 @@ impl Directory {
         let index = table.intern(device.session, &device.name)?;
         match self.devices.get_mut(index.0 as usize) {
             None => {
-                self.devices.push(Arc::new(DeviceView {
-                    device: Arc::clone(device),
-                    lines: Vec::new(),
-                    restriction: None,
-                    legs: Vec::new(),
-                }));
+                self.devices.push(Arc::new(DeviceView::new(Arc::clone(device), Vec::new())));
                 add(&mut self.by_name, &device.name, index);
                 device.user.iter().for_each(|user| add(&mut self.by_user, user, index));
             }
@@ -221,7 +242,7 @@ fn remove(index: &mut Index, text: &str, device: DeviceIndex) {
     }
 }
 
-fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encoded: &[u8]) {
+fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: Timestamp, encoded: &[u8]) {
     state.in_service = true;
     let known = view.legs.iter().position(|l| l.leg == leg.leg && l.line.dn == leg.line.dn && l.line.partition == leg.line.partition);
     match (known, leg.state) {
@@ -230,11 +251,22 @@ fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, encod
         (Some(at), now) => {
             if let Some(live) = view.legs.get_mut(at) {
                 live.state = now;
+                live.call_id = leg.call_id;
+                live.parties = Arc::clone(&leg.parties);
                 live.event.clear();
                 live.event.extend_from_slice(encoded);
             }
         }
-        (None, now) => view.legs.push(LiveLeg { line: Arc::clone(&leg.line), leg: leg.leg, state: now, event: encoded.into() }),
+        (None, now) => view.legs.push(LiveLeg {
+            line: Arc::clone(&leg.line),
+            leg: leg.leg,
+            call_id: leg.call_id,
+            direction: leg.direction,
+            state: now,
+            began: at,
+            parties: Arc::clone(&leg.parties),
+            event: encoded.into(),
+        }),
     }
 }
 

@@ -4,10 +4,12 @@
 //! from events alone: a restart, or a second machine that reads the log, makes the same one.
 
 mod directory;
+mod json;
 mod slot;
 mod table;
 
-pub use directory::{DeviceView, Directory, Restriction};
+pub use directory::{DeviceView, Directory, LiveLeg, Restriction};
+pub use json::push_device;
 pub use table::{Aggregate, DeviceIndex, DeviceState, Table};
 
 /// What `slot.rs` is built of. `tests/loom.rs` gives it loom's instead.

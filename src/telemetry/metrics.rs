@@ -28,6 +28,9 @@ pub struct Metrics {
     pub websocket_frames: IntCounter,
     pub(super) websocket_closed: IntCounterVec,
     pub(super) accept_failed: IntCounter,
+    pub(super) tokens_denied: IntCounterVec,
+    pub(super) keys_refused: IntCounterVec,
+    pub(super) certificate_refused: IntCounter,
     /// From the read of a CTI message to the write of its event to a client, in seconds; one observation per write.
     pub delivery: Histogram,
 }
@@ -52,6 +55,11 @@ impl Metrics {
             counters("callcast_websocket_closed_total", "WebSocket clients that the gateway closed, by reason.", "reason")?;
         let log_failing = IntGauge::new("callcast_journal_failing", "1 while the log takes no events.")?;
         let not_durable = IntCounter::new("callcast_events_not_durable_total", "Events that were told and are not in the log.")?;
+        let tokens_denied = counters("callcast_tokens_denied_total", "Tokens that were not taken, by reason.", "reason")?;
+        let keys_refused =
+            counters("callcast_keys_refused_total", "Keys of issuers that could not be fetched or used, by issuer.", "issuer")?;
+        let certificate_refused =
+            IntCounter::new("callcast_certificate_refused_total", "New certificates of a listener that could not be used.")?;
         let websocket_clients = IntGauge::new("callcast_websocket_clients", "WebSocket clients that are connected.")?;
         let websocket_frames = IntCounter::new("callcast_websocket_frames_total", "Frames written to WebSocket clients.")?;
         let accept_failed = IntCounter::new("callcast_accept_failed_total", "Connections that could not be accepted.")?;
@@ -66,6 +74,7 @@ impl Metrics {
         registry.register(Box::new(websocket_clients.clone()))?;
         registry.register(Box::new(websocket_frames.clone()))?;
         registry.register(Box::new(accept_failed.clone()))?;
+        registry.register(Box::new(certificate_refused.clone()))?;
         registry.register(Box::new(delivery.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
@@ -80,6 +89,9 @@ impl Metrics {
             websocket_frames,
             websocket_closed,
             accept_failed,
+            tokens_denied,
+            keys_refused,
+            certificate_refused,
             delivery,
         }))
     }

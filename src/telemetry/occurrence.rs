@@ -31,6 +31,11 @@ pub enum Occurrence<'a> {
     },
     /// The log takes events again.
     LogRecovered,
+    /// The log could not be read for who asked.
+    LogUnreadable {
+        /// Why.
+        error: &'a JournalError,
+    },
     /// A WebSocket client was closed by us.
     WebSocketClosed {
         /// Its address.
@@ -53,10 +58,46 @@ pub enum Occurrence<'a> {
         /// Connections that are cut off.
         left: usize,
     },
-    /// The listener can be reached from other machines.
+    /// The listener can be reached from other machines, and asks nobody for a token.
     ListeningBeyondLoopback {
         /// Where it listens.
         address: std::net::SocketAddr,
+    },
+    /// A token was not taken.
+    TokenDenied {
+        /// Who showed it.
+        peer: std::net::SocketAddr,
+        /// Why.
+        denied: crate::access::Denied,
+    },
+    /// An address had too many tokens refused: it is told so, and the log no more of it.
+    TooManyFailures {
+        /// The address.
+        peer: std::net::SocketAddr,
+    },
+    /// The keys of an issuer were fetched.
+    KeysFetched {
+        /// The issuer.
+        issuer: &'a str,
+        /// Their names.
+        keys: &'a str,
+    },
+    /// The keys of an issuer cannot be had or used; the old ones stay.
+    KeysRefused {
+        /// The issuer.
+        issuer: &'a str,
+        /// Why.
+        error: &'a crate::access::KeyError,
+    },
+    /// The listener has a new certificate.
+    CertificateLoaded {
+        /// Its file.
+        path: &'a std::path::Path,
+    },
+    /// The listener's certificate cannot be used; the old one stays.
+    CertificateRefused {
+        /// Why.
+        error: &'a crate::api::TlsError,
     },
 }
 
@@ -80,6 +121,7 @@ impl Metrics {
                 self.log_failing.set(0);
                 warn!("the log takes events again; what is missing in it was told as an event, journal.gap");
             }
+            Occurrence::LogUnreadable { error } => error!(%error, "the log of events cannot be read for the API"),
             Occurrence::WebSocketClosed { peer, reason } => {
                 self.websocket_closed.with_label_values(&[reason]).inc();
                 info!(%peer, reason, "closed a WebSocket client");
@@ -91,7 +133,24 @@ impl Metrics {
             Occurrence::EdgeDraining { clients } => info!(clients, "closing the WebSocket clients"),
             Occurrence::EdgeDrainTimedOut { left } => warn!(left, "connections did not end in time and are cut off"),
             Occurrence::ListeningBeyondLoopback { address } => {
-                warn!(%address, "the API can be reached from other machines and asks for no password; whoever reaches it sees all calls");
+                warn!(%address, "the API can be reached from other machines and asks for no token; whoever reaches it sees all calls");
+            }
+            Occurrence::TokenDenied { peer, denied } => {
+                self.tokens_denied.with_label_values(&[denied.code()]).inc();
+                info!(%peer, reason = denied.code(), %denied, "a token was not taken");
+            }
+            Occurrence::TooManyFailures { peer } => {
+                warn!(%peer, "this address had too many tokens refused: for a minute no more of it is logged");
+            }
+            Occurrence::KeysFetched { issuer, keys } => info!(issuer, keys, "fetched the keys of an issuer"),
+            Occurrence::KeysRefused { issuer, error } => {
+                self.keys_refused.with_label_values(&[issuer]).inc();
+                warn!(issuer, %error, "the keys of an issuer cannot be used; the old ones stay");
+            }
+            Occurrence::CertificateLoaded { path } => info!(path = %path.display(), "loaded a new certificate"),
+            Occurrence::CertificateRefused { error } => {
+                self.certificate_refused.inc();
+                warn!(%error, "a new certificate cannot be used; the old one stays");
             }
         }
     }

@@ -31,6 +31,7 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 pub struct Edge {
     pub gateway: Arc<Gateway>,
     pub address: std::net::SocketAddr,
+    pub admin: std::net::SocketAddr,
     pub stop: CancellationToken,
     pub running: JoinHandle<()>,
 }
@@ -56,10 +57,12 @@ pub async fn edge_that_is(ready: bool, change: impl FnOnce(&mut api::Config)) ->
     let calls = CallModel::new(Ids::seeded(1), false);
     let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
-    let address = server.local_addr();
+    let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
+    let server = server.with_admin(&admin).await.unwrap();
+    let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));
-    let edge = Edge { gateway, address, stop, running };
+    let edge = Edge { gateway, address, admin, stop, running };
     edge.tell(&Notice::Connected { manager: "cucm-pub", cluster: "test" });
     edge
 }

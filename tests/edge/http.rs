@@ -8,8 +8,12 @@ use crate::harness::{Edge, edge, edge_that_is};
 
 /// The head and the body of the answer.
 async fn request(edge: &Edge, method: &str, path: &str, headers: &str) -> (String, String) {
-    let mut stream = TcpStream::connect(edge.address).await.unwrap();
-    let host = if headers.contains("Host:") { String::new() } else { format!("Host: {}\r\n", edge.address) };
+    request_at(edge.address, method, path, headers).await
+}
+
+async fn request_at(address: std::net::SocketAddr, method: &str, path: &str, headers: &str) -> (String, String) {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let host = if headers.contains("Host:") { String::new() } else { format!("Host: {address}\r\n") };
     stream.write_all(format!("{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n").as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
@@ -42,10 +46,19 @@ async fn metrics_count_devices_by_state() {
     let edge = edge(|_| {}).await;
     edge.phone(1);
     edge.refuse(2, "");
-    let (head, body) = get(&edge, "/metrics").await;
+    let (head, body) = request_at(edge.admin, "GET", "/metrics", "").await;
     assert!(head.contains("text/plain; version=0.0.4"), "{head}");
     for line in ["callcast_device_states{state=\"idle\"} 1", "callcast_device_states{state=\"restricted\"} 1"] {
         assert!(body.contains(line), "{line} in {body}");
+    }
+}
+
+#[tokio::test]
+async fn metrics_and_admin_endpoints_are_not_on_the_listener_for_browsers() {
+    let edge = edge(|_| {}).await;
+    for path in ["/metrics", "/admin/v1/cursors"] {
+        let (head, _) = get(&edge, path).await;
+        assert!(head.starts_with("http/1.1 404"), "{path}: {head}");
     }
 }
 

@@ -21,11 +21,12 @@ use tokio_util::sync::CancellationToken;
 
 use super::protocol::{self, Refused, Rejection, Request, Token};
 use super::snapshot::Pieces;
-use super::{Accepted, Edge, FELL_BEHIND, Protocol, TOO_MANY_MESSAGES, UNAUTHENTICATED};
+use super::{Accepted, Edge, FELL_BEHIND, TOO_MANY_MESSAGES, UNAUTHENTICATED};
 use crate::access::{Principal, Seat};
 use crate::event::Filter;
 use crate::gateway::Outgoing;
 use crate::journal::Cursor;
+use crate::sinks::asked::Asked;
 use crate::sinks::feed::{Begins, Delivery, Feed, FeedError};
 use crate::stream::Stream;
 use crate::telemetry::Occurrence;
@@ -81,7 +82,7 @@ struct Client {
 /// frame.
 pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken) {
     let _counted = edge.gateway.metrics().websocket_client();
-    let Accepted { stream, early, peer, protocol, principal } = accepted;
+    let Accepted { stream, early, peer, protocol, principal, seat, query } = accepted;
     let socket = WebSocketStream::from_partially_read(stream, early, Role::Server, Some(edge.config.protocol())).await;
     // Until it is known who it is, it may see nothing.
     let feed = Feed::new(Arc::clone(&edge.gateway), Arc::default(), edge.config.limits());
@@ -89,9 +90,9 @@ pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken)
     let burst = second.saturating_add(second.get());
     let messages = Box::new(RateLimiter::direct(Quota::per_second(second).allow_burst(burst)));
     let deadline = Instant::now() + edge.config.authenticate_timeout();
-    let is_bare = protocol != Protocol::Operations;
+    let is_bare = !protocol.has_messages();
     let mut client = Client { socket, edge, feed, is_bare, known: None, deadline, messages, heard: true };
-    let end = match Box::pin(client.begin(protocol, principal)).await {
+    let end = match Box::pin(client.begin(principal, seat, query)).await {
         Ok(()) => client.run(&stop).await,
         Err(end) => end,
     };
@@ -99,31 +100,34 @@ pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken)
 }
 
 impl Client {
-    async fn begin(&mut self, protocol: Protocol, principal: Option<Principal>) -> Result<(), End> {
+    async fn begin(&mut self, principal: Option<Principal>, seat: Option<Seat>, query: Option<String>) -> Result<(), End> {
         let principal = principal.or_else(|| (!self.edge.access.required()).then(Principal::anyone));
         if let Some(principal) = principal {
-            self.enter(principal).map_err(|refused| End::Refused(refused.to_string()))?;
+            self.may_see(principal, seat);
         }
-        let Protocol::CloudEvents(asked) = protocol else { return Ok(()) };
+        if !self.is_bare {
+            return Ok(());
+        }
         if self.known.is_none() {
             return Err(End::Unauthenticated("this subprotocol takes a token in the handshake alone".into()));
         }
-        let (filter, after) = *asked;
+        let Asked { filter, after } =
+            Asked::parse(query.as_deref().unwrap_or_default()).map_err(|error| End::Refused(error.to_string()))?;
         match self.feed.subscribe(String::new(), &filter, after) {
             Ok(_) => Ok(()),
             Err(refused) => Err(End::Refused(refused.to_string())),
         }
     }
 
-    /// It is known whose it is.
+    /// It said who it is.
     fn enter(&mut self, principal: Principal) -> Result<(), Refused> {
-        let seat = match self.known.take() {
-            Some(known) if known.0.account != principal.account => {
-                let (known_as, other) = (known.0.account.to_string(), principal.account.to_string());
-                self.known = Some(known);
-                return Err(Refused::OtherAccount { known: known_as, other });
+        let seat = match self.known.take().map(|known| *known) {
+            Some((known, seat)) if known.account != principal.account => {
+                let refused = Refused::OtherAccount { known: known.account.to_string(), other: principal.account.to_string() };
+                self.known = Some(Box::new((known, seat)));
+                return Err(refused);
             }
-            Some(known) => known.1,
+            Some((_, seat)) => seat,
             // Where nobody is asked for a token, all are one account.
             None if !self.edge.access.required() => None,
             None => {
@@ -132,11 +136,15 @@ impl Client {
                 Some(self.edge.accounts.enter(account).map_err(|error| too_many(error.0))?)
             }
         };
+        self.may_see(principal, seat);
+        Ok(())
+    }
+
+    fn may_see(&mut self, principal: Principal, seat: Option<Seat>) {
         self.feed.limit_to(Arc::clone(&principal.scope));
         let left = principal.expires.map_or(NEVER, |expires| expires.since(Timestamp::now()).min(NEVER));
         self.deadline = Instant::now() + left;
         self.known = Some(Box::new((principal, seat)));
-        Ok(())
     }
 
     async fn run(&mut self, stop: &CancellationToken) -> End {
@@ -250,15 +258,14 @@ impl Client {
         let snapshot = match self.feed.subscribe(id.clone(), filter, after) {
             Ok(Begins::Snapshot(snapshot, lost)) => (snapshot, lost),
             Ok(Begins::Resumed) => {
-                let after = after.unwrap_or_else(|| self.edge.gateway.cursor(0));
+                let after = after.unwrap_or_else(|| self.edge.gateway.cursor_at(0));
                 return self.write([Message::text(protocol::resumed(&id, after))]).await;
             }
             Err(refused) => return self.reject(&Rejection { id: Some(id), refused: refused.into() }).await,
         };
         let (snapshot, lost) = snapshot;
         let cursor = snapshot.cursor;
-        let scope = self.known.as_ref().map(|known| Arc::clone(&known.0.scope)).unwrap_or_default();
-        for piece in Pieces::new(&id, snapshot, &scope, lost) {
+        for piece in Pieces::new(&id, snapshot, lost) {
             self.write([Message::text(piece)]).await?;
         }
         self.write([Message::text(protocol::live(&id, cursor))]).await

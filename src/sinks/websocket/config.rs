@@ -16,10 +16,10 @@ const TOLERATED: usize = 4;
 pub struct Config {
     /// Clients at a time.
     pub max_clients: usize,
+    /// Clients at a time of one account: of a user, or of an API token. Where no access is configured there is no such limit.
+    pub max_clients_per_account: usize,
     /// Bytes of a message from a client.
     pub max_message_bytes: usize,
-    /// Clients of one account at a time.
-    pub max_clients_per_account: usize,
     /// Messages of one client in a second; twice as many at once.
     pub messages_per_second: u32,
     /// Subscriptions of one client.
@@ -42,8 +42,8 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             max_clients: 20_000,
-            max_message_bytes: 64 * 1024,
             max_clients_per_account: 100,
+            max_message_bytes: 64 * 1024,
             messages_per_second: 50,
             max_subscriptions: 100,
             max_texts: 10_000,

@@ -6,28 +6,23 @@
 //! A client that does not read falls behind alone: it catches up from the log, and is closed with code [`FELL_BEHIND`] when it takes too
 //! long for that.
 
+mod accepted;
 mod client;
 mod config;
 mod protocol;
 mod snapshot;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 
-use crate::access::{Access, Accounts, Principal};
-use crate::event::Filter;
+use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
-use crate::journal::Cursor;
-use crate::stream::Stream;
 
+pub use accepted::{Accepted, Protocol};
 pub use client::serve;
 pub use config::Config;
 
 /// The subprotocol with operations.
-pub const SUBPROTOCOL: &str = "callcast.v1";
-
-/// The subprotocol of the CloudEvents WebSocket binding.
-pub const CLOUDEVENTS: &str = "cloudevents.json";
+pub const SUBPROTOCOL: &str = Protocol::CallcastV1.name();
 
 /// The close code of a client that did not say who it is, or no longer.
 pub const UNAUTHENTICATED: u16 = 4001;
@@ -51,26 +46,9 @@ pub struct Edge {
     pub accounts: Arc<Accounts>,
 }
 
-/// How a client and we talk.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// `callcast.v1`.
-    Operations,
-    /// `cloudevents.json`: events of this filter, after this one.
-    CloudEvents(Box<(Filter, Option<Cursor>)>),
-}
-
-/// A client whose handshake is done.
-#[derive(Debug)]
-pub struct Accepted {
-    /// Its connection.
-    pub stream: Stream,
-    /// What it sent behind the handshake.
-    pub early: Vec<u8>,
-    /// Where it is.
-    pub peer: SocketAddr,
-    /// How it talks.
-    pub protocol: Protocol,
-    /// Whose it is, if it said so.
-    pub principal: Option<Principal>,
+impl Edge {
+    /// The same, with other rules of who may come in.
+    pub fn with_access(&self, access: Arc<Access>) -> Self {
+        Self { gateway: Arc::clone(&self.gateway), config: self.config.clone(), access, accounts: Arc::clone(&self.accounts) }
+    }
 }

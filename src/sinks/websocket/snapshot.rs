@@ -1,22 +1,13 @@
 //! A snapshot as frames of bounded size.
 //!
-//! ```json
-//! { "device": {"name": "SEP001122334455", "model": "Cisco 8861", "kind": "phone"}, "user": {"id": "bsmith"},
-//!   "lines": [{"dn": "2000", "partition": "Internal-PT"}], "registered": true, "in_service": true, "restricted": false, "restriction": null,
-//!   "state": "alerting", "calls": 1, "since": "2026-11-23T08:15:30.123456Z", "sequence": 123, "time": "…", "legs": [{…CloudEvent…}] }
-//! ```
-//! `restriction` is `{"reason": …, "result": …, "cure": …}` of a device that the cluster refuses. `since` and `time` are null before
-//! the first event. `legs` are the last events of the calls that are up.
+//! A device in it is what [`push_device`] writes.
 
 use std::io::Write as _;
-use std::sync::Arc;
 
 use super::protocol;
-use crate::access::Scope;
 use crate::event::push_escaped;
 use crate::gateway::{Lost, Snapshot};
-use crate::state::{DeviceState, DeviceView, Restriction};
-use crate::time::Timestamp;
+use crate::state::push_device;
 
 /// Devices in one frame: about 200 KB when none of them has a call.
 const PIECE: usize = 500;
@@ -28,17 +19,16 @@ const PIECE_BYTES: usize = 256 * 1024;
 pub struct Pieces<'a> {
     id: &'a str,
     snapshot: Snapshot,
-    scope: &'a Scope,
     lost: Option<Lost>,
     next: usize,
     begun: bool,
 }
 
 impl<'a> Pieces<'a> {
-    /// The answer to the subscription `id` of a client that may see what `scope` allows.
-    pub fn new(id: &'a str, mut snapshot: Snapshot, scope: &'a Scope, lost: Option<Lost>) -> Self {
+    /// The answer to the subscription `id`.
+    pub fn new(id: &'a str, mut snapshot: Snapshot, lost: Option<Lost>) -> Self {
         snapshot.devices.retain(|(_, state)| !state.removed);
-        Self { id, snapshot, scope, lost, next: 0, begun: false }
+        Self { id, snapshot, lost, next: 0, begun: false }
     }
 }
 
@@ -68,57 +58,12 @@ impl Iterator for Pieces<'_> {
                 }
                 out.push(b',');
             }
-            push_device(&mut out, view, *state, self.scope);
+            push_device(&mut out, view, *state);
             self.next += 1;
         }
         out.extend_from_slice(b"],\"more\":");
         drop(write!(out, "{}}}", self.next < self.snapshot.devices.len()));
         // Made of strings alone.
         Some(String::from_utf8(out).unwrap_or_default())
-    }
-}
-
-fn push_device(out: &mut Vec<u8>, view: &Arc<DeviceView>, state: DeviceState, scope: &Scope) {
-    out.push(b'{');
-    out.extend_from_slice(view.device.json().as_bytes());
-    out.extend_from_slice(b",\"lines\":[");
-    for (i, line) in view.lines.iter().enumerate() {
-        out.extend_from_slice(if i > 0 { b",{\"dn\":\"" } else { b"{\"dn\":\"" });
-        push_escaped(out, &line.dn);
-        out.extend_from_slice(b"\",\"partition\":\"");
-        push_escaped(out, &line.partition);
-        out.extend_from_slice(b"\"}");
-    }
-    let DeviceState { registered, in_service, restricted, calls_state, calls, sequence, .. } = state;
-    drop(write!(out, "],\"registered\":{registered},\"in_service\":{in_service},\"restricted\":{restricted},\"restriction\":"));
-    push_restriction(out, view.restriction.as_ref());
-    drop(write!(out, ",\"state\":\"{}\",\"calls\":{calls},\"since\":", calls_state.as_str()));
-    push_time(out, state.since);
-    drop(write!(out, ",\"sequence\":{sequence},\"time\":"));
-    push_time(out, state.time);
-    out.extend_from_slice(b",\"legs\":[");
-    for (i, leg) in view.legs(scope).enumerate() {
-        if i > 0 {
-            out.push(b',');
-        }
-        out.extend_from_slice(leg);
-    }
-    out.extend_from_slice(b"]}");
-}
-
-fn push_restriction(out: &mut Vec<u8>, restriction: Option<&Restriction>) {
-    let Some(Restriction { reason, result, cure }) = restriction else { return out.extend_from_slice(b"null") };
-    out.extend_from_slice(b"{\"reason\":\"");
-    push_escaped(out, reason.unwrap_or("unknown"));
-    drop(write!(out, "\",\"result\":\"{result:#010x}\",\"cure\":\""));
-    push_escaped(out, cure);
-    out.extend_from_slice(b"\"}");
-}
-
-fn push_time(out: &mut Vec<u8>, time: Timestamp) {
-    if time == Timestamp::default() {
-        out.extend_from_slice(b"null");
-    } else {
-        drop(write!(out, "\"{time}\""));
     }
 }

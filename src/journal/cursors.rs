@@ -1,0 +1,231 @@
+//! Durable cursors: where consumers stand that have no client to remember it.
+//!
+//! Each has a name and a file of its own, which is replaced in one step. Retention never waits for one: what it removed before a consumer came to
+//! it is that consumer's gap.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use super::disk::{self, Disk};
+use super::error::io;
+use super::{Cursor, JournalError, Range, Sequence};
+
+const FOLDER: &str = "cursors";
+/// Events that a consumer can set aside.
+pub const PARKED: usize = 4096;
+
+/// Where a consumer stands: it is done with everything up to `reached`, but for what it has parked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// The last event that it looked at.
+    pub reached: Cursor,
+    /// Events before that which it has set aside to try again.
+    pub parked: BTreeSet<Sequence>,
+}
+
+impl Position {
+    /// Nothing parked.
+    pub fn new(reached: Cursor) -> Self {
+        Self { reached, parked: BTreeSet::new() }
+    }
+
+    /// The low-water mark: it is done with everything up to here.
+    pub fn mark(&self) -> Sequence {
+        self.parked.first().map_or(self.reached.sequence, |first| first - 1)
+    }
+
+    /// What the log no longer has of what it is not done with.
+    pub fn gap(&self, kept: Range) -> Option<Gap> {
+        let wanted = self.reached.sequence.saturating_add(1);
+        let parked = self.parked.range(..kept.oldest).count() as u64;
+        let count = parked + kept.oldest.saturating_sub(wanted);
+        (count > 0).then(|| Gap { first: self.mark() + 1, last: kept.oldest - 1, count })
+    }
+}
+
+/// Events that a consumer will never get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gap {
+    /// The first of them.
+    pub first: Sequence,
+    /// The last.
+    pub last: Sequence,
+    /// How many places, less what it was done with among them.
+    pub count: u64,
+}
+
+/// As it is written.
+#[derive(Debug, Deserialize, Serialize)]
+#[serde(deny_unknown_fields)]
+struct Written {
+    version: u32,
+    reached: String,
+    parked: Vec<Sequence>,
+}
+
+const VERSION: u32 = 1;
+
+/// The durable cursors of a log.
+#[derive(Clone, Debug)]
+pub struct Cursors {
+    folder: PathBuf,
+    disk: Arc<dyn Disk>,
+}
+
+impl Cursors {
+    pub(super) fn new(directory: &Path, disk: Arc<dyn Disk>) -> Self {
+        Self { folder: directory.join(FOLDER), disk }
+    }
+
+    /// All names, sorted.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn names(&self) -> Result<Vec<String>, JournalError> {
+        let files = match fs::read_dir(&self.folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            other => other.map_err(io("read", &self.folder))?,
+        };
+        let mut names = Vec::new();
+        for file in files {
+            let name = file.map_err(io("read", &self.folder))?.file_name();
+            names.extend(name.to_str().filter(|name| self.path(name).is_ok()).map(str::to_owned));
+        }
+        names.sort_unstable();
+        Ok(names)
+    }
+
+    /// Where a consumer stands; none when there is no such cursor.
+    ///
+    /// # Errors
+    /// When it cannot have this name, its file is damaged, or the disk refuses.
+    pub fn get(&self, name: &str) -> Result<Option<Position>, JournalError> {
+        let path = self.path(name)?;
+        let bytes = match fs::read(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            other => other.map_err(io("read", &path))?,
+        };
+        let Ok(written) = serde_json::from_slice::<Written>(&bytes) else { return Err(JournalError::CursorFile { path }) };
+        if written.version > VERSION {
+            return Err(JournalError::Newer { path, found: written.version, known: VERSION });
+        }
+        let Ok(reached) = written.reached.parse() else { return Err(JournalError::CursorFile { path }) };
+        Ok(Some(Position { reached, parked: written.parked.into_iter().collect() }))
+    }
+
+    /// Writes down where a consumer stands. When this returns, it is on the device.
+    ///
+    /// # Errors
+    /// When it cannot have this name, too much is parked, or the disk refuses.
+    pub fn set(&self, name: &str, position: &Position) -> Result<(), JournalError> {
+        let path = self.path(name)?;
+        if position.parked.len() > PARKED {
+            return Err(JournalError::Parked { limit: PARKED });
+        }
+        disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
+        let written =
+            Written { version: VERSION, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
+        let bytes = serde_json::to_vec(&written).map_err(io::Error::from).map_err(io("write", &path))?;
+        disk::replace(&*self.disk, &path, &bytes, true).map_err(io("write", &path))
+    }
+
+    /// Forgets a consumer; whether there was one.
+    ///
+    /// # Errors
+    /// When it cannot have this name, or the disk refuses.
+    pub fn delete(&self, name: &str) -> Result<bool, JournalError> {
+        let path = self.path(name)?;
+        match fs::remove_file(&path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+            other => other.and_then(|()| self.disk.sync_folder(&self.folder)).map(|()| true).map_err(io("remove", &path)),
+        }
+    }
+
+    fn path(&self, name: &str) -> Result<PathBuf, JournalError> {
+        let word = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit();
+        let fits =
+            name.len() <= 64 && name.starts_with(word) && name.chars().all(|c| word(c) || "-_.".contains(c)) && !name.ends_with(".tmp");
+        if fits { Ok(self.folder.join(name)) } else { Err(JournalError::CursorName(name.into())) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::disk::RealDisk;
+    use super::*;
+
+    fn cursors() -> (tempfile::TempDir, Cursors) {
+        let folder = tempfile::tempdir().unwrap();
+        let cursors = Cursors::new(folder.path(), Arc::new(RealDisk));
+        (folder, cursors)
+    }
+
+    fn at(sequence: Sequence) -> Position {
+        Position::new(Cursor { journal: 7, epoch: 1_795_420_000, sequence })
+    }
+
+    #[test]
+    fn a_position_is_read_as_it_was_written() {
+        let (_folder, cursors) = cursors();
+        assert_eq!(cursors.get("crm").unwrap(), None);
+        assert!(cursors.names().unwrap().is_empty());
+        let position = Position { parked: [3, 9].into(), ..at(12) };
+        cursors.set("crm", &position).unwrap();
+        cursors.set("backup.2", &at(1)).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(position));
+        assert_eq!(cursors.names().unwrap(), ["backup.2", "crm"]);
+    }
+
+    #[test]
+    fn a_deleted_cursor_is_gone() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        assert!(cursors.delete("crm").unwrap());
+        assert!(!cursors.delete("crm").unwrap());
+        assert_eq!(cursors.get("crm").unwrap(), None);
+    }
+
+    #[test]
+    fn no_name_leads_out_of_the_folder() {
+        let (_folder, cursors) = cursors();
+        for name in ["", ".", "..", "../lock", "a/b", "/etc/passwd", "A", "-a", ".a", "a.tmp", "é", &"a".repeat(65)] {
+            assert!(matches!(cursors.set(name, &at(1)), Err(JournalError::CursorName(_))), "{name}");
+            assert!(cursors.get(name).is_err() && cursors.delete(name).is_err(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_damaged_file_says_what_to_do() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        fs::write(cursors.path("crm").unwrap(), "{").unwrap();
+        assert!(cursors.get("crm").unwrap_err().to_string().contains("set this cursor again"));
+    }
+
+    #[test]
+    fn only_so_much_is_parked() {
+        let (_folder, cursors) = cursors();
+        let position = Position { parked: (1..=PARKED as u64 + 1).collect(), ..at(10_000) };
+        assert!(matches!(cursors.set("crm", &position), Err(JournalError::Parked { .. })));
+    }
+
+    #[test]
+    fn the_mark_is_before_what_is_parked() {
+        assert_eq!(at(12).mark(), 12);
+        assert_eq!(Position { parked: [9, 11].into(), ..at(12) }.mark(), 8);
+    }
+
+    #[test]
+    fn a_gap_counts_what_retention_took_and_was_not_done() {
+        let kept = Range { oldest: 10, next: 50 };
+        assert_eq!(at(9).gap(kept), None);
+        assert_eq!(at(4).gap(kept), Some(Gap { first: 5, last: 9, count: 5 }));
+        let parked = Position { parked: [3, 7, 11].into(), ..at(12) };
+        assert_eq!(parked.gap(kept), Some(Gap { first: 3, last: 9, count: 2 }));
+    }
+}

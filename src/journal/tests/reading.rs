@@ -1,0 +1,183 @@
+//! Reading: pages, keys, both directions, cursors.
+
+use super::super::*;
+use super::support::*;
+
+fn limit(entries: usize) -> Limit {
+    Limit { entries, ..ALL }
+}
+
+/// A log of several segments: two of this run, two of the run before.
+fn journal(folder: &tempfile::TempDir) -> Journal {
+    let first = open(folder);
+    (1..=60).for_each(|sequence| append(&first, [sequence]).unwrap());
+    drop(first);
+    let journal = open(folder);
+    (61..=120).for_each(|sequence| append(&journal, [sequence]).unwrap());
+    assert!(journal.health().segments >= 6);
+    journal
+}
+
+#[test]
+fn pages_forwards_follow_each_other() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let (mut from, mut found) = (1, Vec::new());
+    loop {
+        let page = journal.reader().read(&Selection::Everything, from, 120, limit(7)).unwrap();
+        found.extend(places(&page));
+        from = page.next;
+        if page.done {
+            break;
+        }
+    }
+    assert_eq!(found, (1..120).collect::<Vec<_>>());
+    assert_eq!(from, 120);
+}
+
+#[test]
+fn pages_backwards_follow_each_other() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let (mut before, mut found) = (120, Vec::new());
+    loop {
+        let page = journal.reader().read_back(&Selection::Everything, before, limit(7)).unwrap();
+        found.extend(places(&page));
+        before = page.next;
+        if page.done {
+            break;
+        }
+    }
+    assert_eq!(found, (1..120).rev().collect::<Vec<_>>());
+}
+
+#[test]
+fn a_page_ends_at_its_bytes_but_has_at_least_one_entry() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let read = |bytes| places(&journal.reader().read(&Selection::Everything, 1, 100, Limit { bytes, ..ALL }).unwrap());
+    assert_eq!(read(0), [1]);
+    assert_eq!(read(event(1).len() + 1), [1, 2]);
+}
+
+#[test]
+fn several_keys_are_merged_in_order_and_each_entry_comes_once() {
+    let folder = folder();
+    let journal = journal(&folder);
+    // Call 30 is events 120 to 123; call 15 is 60 to 63.
+    let wanted = Selection::Any(vec![device(0), Key::new(CALL, 15u64.to_be_bytes()), device(3), device(9)]);
+    let expected: Vec<u64> = (20..=120).filter(|n| n % 5 == 0 || n % 5 == 3 || n / 4 == 15).collect();
+    for entries in [1, 2, 3, 50, 1000] {
+        let (mut from, mut found) = (20, Vec::new());
+        loop {
+            let page = journal.reader().read(&wanted, from, Sequence::MAX, limit(entries)).unwrap();
+            found.extend(places(&page));
+            from = page.next;
+            if page.done {
+                break;
+            }
+        }
+        assert_eq!(found, expected, "{entries} a page");
+        let (mut before, mut found) = (121, Vec::new());
+        loop {
+            let page = journal.reader().read_back(&wanted, before, limit(entries)).unwrap();
+            found.extend(places(&page));
+            before = page.next;
+            if page.done {
+                break;
+            }
+        }
+        found.retain(|n| *n >= 20);
+        found.reverse();
+        assert_eq!(found, expected, "{entries} a page, backwards");
+    }
+}
+
+#[test]
+fn more_keys_than_are_asked_for_at_once_are_merged_too() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let calls: Vec<Key> = (0..30u64).map(|call| Key::new(CALL, call.to_be_bytes())).collect();
+    let page = journal.reader().read(&Selection::Any(calls), 1, Sequence::MAX, ALL).unwrap();
+    assert_eq!(places(&page), (1..120).collect::<Vec<_>>());
+}
+
+#[test]
+fn the_way_back_leads_to_the_one_before_of_the_same_key() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let previous = |before, key: &Key| journal.reader().previous(before, key).unwrap().map(|entry| entry.sequence);
+    assert_eq!(previous(118, &device(3)), Some(113));
+    assert_eq!(previous(113, &device(3)), Some(108));
+    assert_eq!(previous(3, &device(3)), None);
+    assert_eq!(previous(200, &Key::new(CALL, 2u64.to_be_bytes())), Some(11), "over segments without it");
+}
+
+#[test]
+fn an_entry_is_found_by_its_place() {
+    let folder = folder();
+    let journal = journal(&folder);
+    assert_eq!(journal.reader().get(77).unwrap().unwrap().event, event(77));
+    assert_eq!(journal.reader().get(121).unwrap(), None);
+    assert_eq!(journal.reader().get(0).unwrap(), None);
+}
+
+#[test]
+fn a_time_leads_to_the_first_entry_that_is_not_older() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let at = |micros| journal.reader().at(Timestamp(micros)).unwrap();
+    assert_eq!(at(0), 1);
+    assert_eq!(at(50_000_000), 50);
+    assert_eq!(at(50_000_001), 51);
+    assert_eq!(at(120_000_001), 121);
+}
+
+#[test]
+fn another_process_reads_what_is_there() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let reader = Reader::open(options(&folder).directory).unwrap();
+    assert_eq!(all(&reader), (1..=120).collect::<Vec<_>>());
+    assert_eq!((reader.id(), reader.epoch(), reader.range()), (journal.reader().id(), journal.reader().epoch(), journal.reader().range()));
+    assert_eq!(reader.previous(118, &device(3)).unwrap().unwrap().sequence, 113);
+}
+
+#[test]
+fn a_folder_without_a_log_is_none() {
+    let error = Reader::open(folder().path()).unwrap_err().to_string();
+    assert!(error.contains("there is no journal in"), "{error}");
+}
+
+#[test]
+fn a_cursor_leads_to_the_event_after_it() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let reader = journal.reader();
+    assert_eq!(reader.after(reader.cursor(100)).unwrap(), 101);
+    assert_eq!(reader.after(reader.cursor(120)).unwrap(), 121);
+    let epoch = reader.get(10).unwrap().unwrap().epoch;
+    assert_eq!(reader.after(Cursor { epoch, ..reader.cursor(10) }).unwrap(), 11);
+    assert_eq!(reader.after(Cursor { journal: 0, epoch, sequence: 10 }).unwrap(), 11, "the id of an event");
+}
+
+#[test]
+fn a_cursor_past_what_survived_of_its_epoch_goes_on_with_the_next() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let epoch = journal.reader().get(10).unwrap().unwrap().epoch;
+    assert_eq!(journal.reader().after(Cursor { epoch, ..journal.reader().cursor(75) }).unwrap(), 61);
+}
+
+#[test]
+fn cursors_of_other_logs_and_other_times_are_refused() {
+    let folder = folder();
+    let journal = journal(&folder);
+    let reader = journal.reader();
+    let good = reader.cursor(100);
+    assert!(matches!(reader.after(Cursor { journal: good.journal ^ 1, ..good }), Err(JournalError::Unknown)));
+    assert!(matches!(reader.after(Cursor { epoch: good.epoch + 1, ..good }), Err(JournalError::Unknown)));
+    assert!(matches!(reader.after(Cursor { epoch: 1, sequence: 500, ..good }), Err(JournalError::Unknown)));
+    assert!(matches!(reader.after(Cursor { sequence: 121, ..good }), Err(JournalError::Future { newest: 120 })));
+    assert!(matches!(reader.after(Cursor { sequence: u64::MAX, ..good }), Err(JournalError::Future { newest: 120 })));
+}

@@ -91,6 +91,14 @@ impl Browser {
         }
     }
 
+    /// The same as a telephone shows it.
+    pub async fn narrow_picture(&self, name: &str) {
+        let telephone = json!({ "width": 390, "height": 780, "deviceScaleFactor": 1, "mobile": true });
+        self.dev_tools("Emulation.setDeviceMetricsOverride", telephone).await;
+        self.picture(name).await;
+        self.dev_tools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    }
+
     /// Closes the browser in order, so that nothing of it stays.
     pub async fn quit(self) {
         self.client.clone().close().await.unwrap();

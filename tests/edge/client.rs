@@ -1,12 +1,16 @@
 //! The client library in a real browser, over a wire that is cut and that goes dead.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
+use callcast::access::{self, Access, NewToken, TokenConfig};
 use callcast::ctiqbe::names::CallState;
 use serde_json::{Value, json};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 
 use crate::browser::{Browser, browser};
-use crate::harness::{Edge, caller, edge, until};
+use crate::harness::{Edge, caller, edge, edge_with, until};
 use crate::relay::Relay;
 
 /// A page with nothing on it but the library, which keeps what its handlers are told.
@@ -174,5 +178,49 @@ async fn the_types_name_what_the_library_has() {
         assert_eq!(state, &found["declaredState"]);
     }
     assert_eq!(found["subscription"], json!([]), "not in the library");
+    browser.quit().await;
+}
+
+#[tokio::test]
+async fn the_example_of_the_documentation_works_on_a_page_of_another_origin() {
+    let token = NewToken::random().unwrap();
+    let known = TokenConfig { name: "crm".into(), sha256: token.sha256(), users: vec!["user7".into()], ..TokenConfig::default() };
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let crm = listener.local_addr().unwrap();
+    let edge = edge_with(
+        |config| config.allowed_origins = vec![format!("http://{crm}")],
+        |server, metrics| {
+            let config = access::Config { tokens: vec![known], ..access::Config::default() };
+            server.with_access(Arc::new(Access::new(&config, metrics).unwrap()))
+        },
+    )
+    .await;
+    edge.phone(7);
+    let documentation = std::fs::read_to_string("docs/client.md").unwrap();
+    let example = documentation.split("```js\n").nth(1).unwrap().split("```").next().unwrap();
+    let example = example.replace("https://callcast.example.com", &format!("http://{}", edge.address)).replace("bsmith", "user7");
+    let kept = "<script>window.said = []; console.log = (...words) => said.push(words.join(' '))</script>";
+    let page = format!("<!doctype html><meta charset=utf-8>{kept}<script type=module>{example}</script>");
+    let token = token.reveal().to_owned();
+    tokio::spawn(async move {
+        while let Ok((mut socket, _)) = listener.accept().await {
+            let mut request = vec![0; 4096];
+            let read = socket.read(&mut request).await.unwrap_or_default();
+            let body = if request[..read].starts_with(b"GET /callcast-token ") { &token } else { &page };
+            let head = format!("HTTP/1.1 200 OK\r\ncontent-type: text/html\r\ncontent-length: {}\r\nconnection: close\r\n\r\n", body.len());
+            drop(socket.write_all(format!("{head}{body}").as_bytes()).await);
+        }
+    });
+    let browser = browser(true).await;
+    browser.client.goto(&format!("http://{crm}/")).await.unwrap();
+    let said = |what: &'static str| {
+        let browser = &browser;
+        until(what, move || async move { browser.script("return said").await.as_array()?.iter().any(|said| said.as_str().unwrap().contains(what)).then_some(()) })
+    };
+    said("live").await;
+    edge.ring(7, 1, caller("2000", "Zoë"));
+    said("Zoë calls 100007").await;
+    edge.hang_up(7, 1);
+    said("no longer: abandoned").await;
     browser.quit().await;
 }

@@ -8,6 +8,7 @@ mod client;
 mod harness;
 mod http;
 mod page;
+mod people;
 #[path = "../events/playing.rs"]
 mod playing;
 mod relay;

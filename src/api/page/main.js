@@ -250,7 +250,8 @@ try {
 } catch {
   // The gateway is away: the connection says so, and the page goes on with what it has.
 }
-const kept = token();
-if (page.access?.required && !kept) signOut();
+// A token of another time is of no use where none is asked for.
+const kept = page.access.required ? token() : null;
+if (page.access.required && !kept) signOut();
 else begin(kept);
 watch(tellBanner);

@@ -5,25 +5,30 @@ import { clock, diversion, party, timeOfDay, transfer } from "./words.js";
 
 const OUTCOMES = { answered: "answered", missed: "missed", not_answered: "not answered", busy: "busy", failed: "could not be put through", not_dialled: "nobody was called", transferred: "went on at lines that are not watched", unobserved: "how was not seen" };
 
-/** A list of what happened, from the events of a call, or from its summary where there are none. */
-export function story(call, events) {
-  const told = events.map(tell).filter(Boolean);
+/** A list of what happened, from what the gateway has of a call. */
+export function story({ call_id, summary: call, events = [], truncated }) {
   const list = make("ol", "timeline");
-  for (const { time, text, kind = "" } of told.length ? told : summary(call)) {
+  for (const { time, text, kind = "" } of events.map(tell).filter(Boolean)) {
     const item = make("li", kind);
     const when = make("time", "", timeOfDay(time, true));
     when.dateTime = time;
     item.append(when, make("span", "", text));
     list.append(item);
   }
-  const names = make("dl", "facts");
-  const add = (name, value) => value && names.append(make("dt", "", name), make("dd", "", value));
+  const facts = make("dl", "facts");
+  const add = (name, value) => {
+    if (!value) return;
+    const fact = make("div");
+    fact.append(make("dt", "", name), make("dd", "", value));
+    facts.append(fact);
+  };
   add("Rang", call?.ring_ms ? clock(call.ring_ms) : "");
   add("Talked", call?.talk_ms ? clock(call.talk_ms) : "");
   add("On hold", call?.hold_ms ? clock(call.hold_ms) : "");
-  add("Call", call?.call_id ?? events[0]?.data.call_id);
+  add("Call", call_id);
   const whole = make("div");
-  whole.append(list, names);
+  if (truncated) whole.append(make("p", "hint", "It is a long story: its beginning is left out."));
+  whole.append(list, facts);
   return whole;
 }
 
@@ -68,16 +73,4 @@ function cause({ cause: why, unobserved }) {
   if (unobserved) return ": how was not seen";
   const words = why?.name?.replaceAll("_", " ");
   return !words || /^normal|^other$/.test(words) ? "" : `: ${words}`;
-}
-
-function summary(call) {
-  if (!call) return [];
-  const steps = [
-    { time: call.started, text: `${party(call.first_calling ?? call.calling, "Someone")} calls ${party(call.first_called ?? call.called)}` },
-    ...call.diversions.map((step) => ({ time: step.at, text: diversion(step), kind: "moved" })),
-    ...call.transfers.map((step) => ({ time: step.at, text: transfer(step), kind: "moved" })),
-  ];
-  if (call.answered) steps.push({ time: call.answered, text: `Answered${call.answered_by ? ` at ${call.answered_by.line.dn}` : ""}`, kind: "talking" });
-  if (call.ended) steps.push({ time: call.ended, text: `Ended: ${OUTCOMES[call.outcome] ?? call.outcome ?? ""}`, kind: "ended" });
-  return steps.sort((a, b) => Date.parse(a.time) - Date.parse(b.time));
 }

@@ -37,7 +37,7 @@ export class Today {
   async load() {
     const midnight = new Date();
     midnight.setHours(0, 0, 0, 0);
-    await this.#ask(new URLSearchParams({ user: this.#user, from: midnight.toISOString(), limit: PAGE }));
+    await this.#ask(new URLSearchParams({ user: this.#user, from: midnight.toISOString(), live: false, limit: PAGE }));
   }
 
   event({ type, data }) {
@@ -65,8 +65,8 @@ export class Today {
   async #ask(query) {
     try {
       const { calls = [], next = null } = await this.#get(`/v1/calls?${query}`, { signal: this.#stop.signal });
-      for (const call of calls) if (call.ended) this.#ended(call);
-      this.#next = next && Object.fromEntries([...query, ["after", next]]);
+      for (const call of calls) this.#ended(call);
+      this.#next = next && Object.fromEntries([...query, ["page", next]]);
     } catch {
       // The live list goes on without.
       this.#next = null;
@@ -155,8 +155,7 @@ export class Today {
     const place = node.story;
     node.root.append(place);
     try {
-      const { call, events = [] } = await this.#get(`/v1/calls/${encodeURIComponent(callId)}`, { signal: this.#stop.signal });
-      place.replaceChildren(story(call, events));
+      place.replaceChildren(story(await this.#get(`/v1/calls/${encodeURIComponent(callId)}`, { signal: this.#stop.signal })));
     } catch (error) {
       place.replaceChildren(make("p", "hint", error.status === 404 ? "The gateway keeps no more of this call." : error.message));
     }

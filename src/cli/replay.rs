@@ -79,6 +79,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The position cannot be gone on from.
+    #[error("--after: {0}")]
     After(JournalError),
     /// A type that is none.
     #[error("--type {given} names no type of event; did you mean {nearest}?")]

@@ -8,7 +8,7 @@ use callcast::ctiqbe::names::CallState;
 use serde_json::{Value, json};
 
 use crate::ask::{Answer, request};
-use crate::harness::{Edge, caller, edge_with};
+use crate::harness::{Edge, caller, edge_for};
 use crate::playing::phone;
 
 /// An edge with a token for each of these scopes.
@@ -43,7 +43,7 @@ impl Guarded {
         .into_iter()
         .unzip();
         let access = Config { tokens: configs, ..Config::default() };
-        Self { edge: edge_with(true, &access, |_| {}).await, tokens }
+        Self { edge: edge_for(true, &access, |_| {}).await, tokens }
     }
 
     /// Two phones; each had a call and has one.

@@ -119,7 +119,7 @@ async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
             drop(permit);
         });
     });
-    let mut response = Response::new(Full::new(Bytes::new()));
+    let mut response = Response::new(Body::Left(Full::new(Bytes::new())));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));

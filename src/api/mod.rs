@@ -22,6 +22,8 @@ mod auth;
 mod calls;
 mod config;
 mod devices;
+mod events;
+mod failures;
 mod guard;
 mod handshake;
 mod health;
@@ -41,6 +43,6 @@ mod users;
 
 pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};
-pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};
+pub use health::{DevicesReport, Health, JournalReport, RefusalReport, Report, SessionReport};
 pub use server::{BindError, Certificates, Server};
 pub use tls::{TlsConfig, TlsError};

@@ -52,13 +52,22 @@ pub async fn edge(change: impl FnOnce(&mut api::Config)) -> Edge {
 }
 
 pub async fn edge_that_is(ready: bool, change: impl FnOnce(&mut api::Config)) -> Edge {
+    made(ready, change, |server, _| server).await
+}
+
+/// A gateway whose server is made otherwise, as one that asks for tokens.
+pub async fn edge_with(change: impl FnOnce(&mut api::Config), make: impl FnOnce(Server, Arc<Metrics>) -> Server) -> Edge {
+    made(true, change, make).await
+}
+
+async fn made(ready: bool, change: impl FnOnce(&mut api::Config), make: impl FnOnce(Server, Arc<Metrics>) -> Server) -> Edge {
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
     change(&mut config);
     let calls = CallModel::new(Ids::seeded(1), false);
     let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
-    let server = server.with_admin(&admin).await.unwrap();
+    let server = make(server.with_admin(&admin).await.unwrap(), Arc::new(Metrics::new().unwrap()));
     let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

@@ -23,7 +23,6 @@ mod calls;
 mod config;
 mod devices;
 mod events;
-mod failures;
 mod guard;
 mod handshake;
 mod health;

@@ -187,12 +187,9 @@ fn gap(said: &str) -> Json {
 }
 
 fn error(said: &str) -> Json {
-    object(
+    with_optional(
         said,
-        &[
-            ("id", text_or_null(), "The id of the request; `null` where it had none."),
-            ("code", text(), "A word for programs."),
-            ("message", text(), "What is wrong, and what to do."),
-        ],
+        &[("code", text(), "A word for programs."), ("message", text(), "What is wrong, and what to do.")],
+        &[("id", text_or_null(), "The id of the request; `null` where it had none. Not in a stream of server-sent events.")],
     )
 }

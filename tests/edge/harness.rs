@@ -67,7 +67,7 @@ async fn made(ready: bool, change: impl FnOnce(&mut api::Config), make: impl FnO
     let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
-    let server = make(server.with_admin(&admin).await.unwrap(), Arc::new(Metrics::new().unwrap()));
+    let server = make(server.with_admin(&admin).await.unwrap(), Metrics::new().unwrap());
     let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

@@ -11,110 +11,17 @@ use std::sync::Arc;
 
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, Observer, SessionId};
-use callcast::ctiqbe::messages::{CallPartyInfoChangedEvent, CallStateChangedEvent_V2, NewCallEvent, PartyDNInfo};
-use callcast::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, DestinationType};
-use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text, VERSION_12_5, Wide, encode};
+use callcast::ctiqbe::messages::{CallPartyInfoChangedEvent, CallStateChangedEvent_V2, NewCallEvent};
+use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text};
 use callcast::gateway::Gateway;
 use callcast::journal::Journal;
+use callcast::load::basic::{MESSAGES, call};
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
 /// Lines in the pipeline: calls go from each odd one to the even one after it.
 const LINES: i32 = 1000;
-/// Messages of a basic call: two NewCallEvent, one CallPartyInfoChangedEvent, ten CallStateChangedEvent_V2.
-const MESSAGES: usize = 13;
-
-fn text(text: &str) -> Text<'_> {
-    Text::new(text.as_bytes())
-}
-
-fn info(partition: &str) -> PartyDNInfo<'_> {
-    PartyDNInfo { partition: text(partition), ..Default::default() }
-}
-
-/// The frames of a call from line `a` to line `b`, answered and ended, as the recorded one has them.
-fn call(a: i32, b: i32, global: i32, out: &mut Vec<u8>) {
-    let (calling, called) = ((100_000 + a).to_string(), (100_000 + b).to_string());
-    let (calling_name, called_name) = (format!("User {a}"), format!("User {b}"));
-    let (leg_a, leg_b) = (global * 2, global * 2 + 1);
-    let new = |line: i32, leg, state, origin| NewCallEvent {
-        line_call_manager_id: 1,
-        line_id: line,
-        call_call_manager_id: 1,
-        call_leg_id: leg,
-        global_call_manager_id: 1,
-        call_id: global,
-        calling_party: text(&calling),
-        un_modified_calling_party: text(&calling),
-        calling_party_name: text(&calling_name),
-        unicode_calling_party_name: Wide::Str(&calling_name),
-        state,
-        origin,
-        reason: CallReason::DIRECTCALL,
-        far_endpoint_type: DestinationType::IN_CLUSTER,
-        call_presentable: true,
-        calling_party_pi: true,
-        calling_party_name_pi: true,
-        called_party_pi: true,
-        called_party_name_pi: true,
-        original_called_party_pi: true,
-        original_called_party_name_pi: true,
-        calling_party_dn_info: info("Internal-PT"),
-        called_party_dn_info: info("Internal-PT"),
-        ..Default::default()
-    };
-    let with_called = |m| NewCallEvent {
-        called_party: text(&called),
-        original_called_party: text(&called),
-        called_party_name: text(&called_name),
-        unicode_called_party_name: Wide::Str(&called_name),
-        ..m
-    };
-    let states = |line, leg, states: &[CallState], out: &mut Vec<u8>| {
-        for state in states {
-            let cause = if *state == CallState::DISCONNECTED { CallStateCause::NORMALCALLCLEARING } else { CallStateCause::NOERROR };
-            let message = CallStateChangedEvent_V2 {
-                line_call_manager_id: 1,
-                line_id: line,
-                call_call_manager_id: 1,
-                call_leg_id: leg,
-                state: *state,
-                cause,
-                reason: CallReason::DIRECTCALL,
-                ..Default::default()
-            };
-            encode(&message, VERSION_12_5, out);
-        }
-    };
-    encode(&new(a, leg_a, CallState::DIALTONE, CallOrigin::OUTBOUND), VERSION_12_5, out);
-    states(a, leg_a, &[CallState::DIALING], out);
-    let party = CallPartyInfoChangedEvent {
-        line_call_manager_id: 1,
-        line_id: a,
-        call_call_manager_id: 1,
-        call_leg_id: leg_a,
-        calling_party_changed: true,
-        called_party_changed: true,
-        calling_party: text(&calling),
-        called_party: text(&called),
-        original_called_party: text(&called),
-        calling_party_pi: true,
-        called_party_pi: true,
-        original_called_party_pi: true,
-        calling_party_dn_info: info("Internal-PT"),
-        called_party_dn_info: info("Internal-PT"),
-        ..Default::default()
-    };
-    encode(&party, VERSION_12_5, out);
-    states(a, leg_a, &[CallState::PROCEEDING], out);
-    encode(&with_called(new(b, leg_b, CallState::OFFERING, CallOrigin::INBOUNDINTERNAL)), VERSION_12_5, out);
-    states(b, leg_b, &[CallState::ACCEPTED], out);
-    states(a, leg_a, &[CallState::RINGBACK, CallState::CONNECTED], out);
-    states(b, leg_b, &[CallState::CONNECTED], out);
-    states(a, leg_a, &[CallState::DISCONNECTED, CallState::IDLE], out);
-    states(b, leg_b, &[CallState::DISCONNECTED, CallState::IDLE], out);
-}
 
 fn frames(bytes: &[u8]) -> impl Iterator<Item = Frame<'_>> {
     let mut rest = bytes;

@@ -11,12 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
-use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
-use super::routes::{self, Found, ROUTES};
-use super::{page, schemas};
+use super::routes::{self, Found, Listener};
+use super::{page, schemas, sharing};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
 use crate::sinks::websocket;
@@ -39,8 +38,6 @@ pub struct Context {
     pub access: Arc<Access>,
     /// Connections by account.
     pub accounts: Arc<Accounts>,
-    /// Tokens that were refused, by address.
-    pub failures: Failures,
     /// A permit per WebSocket client.
     pub clients: Arc<Semaphore>,
     /// A permit per answer that takes a while: [`READS`].
@@ -56,31 +53,45 @@ pub async fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<
     if !context.guard.allows_host(host) {
         return foreign_host(host);
     }
-    match routes::find(ROUTES, request.method(), request.uri().path()) {
+    let origin = sharing::origin(request.headers(), &context.guard);
+    let asked = origin.as_ref().and_then(|_| sharing::preflight(request.method(), request.headers()));
+    let mut response = match asked {
+        Some(preflight) => preflight,
+        None => dispatched(request, peer, context).await,
+    };
+    origin.into_iter().for_each(|origin| sharing::share(&mut response, origin));
+    response
+}
+
+async fn dispatched(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+    match routes::find(Listener::Api, request.method(), request.uri().path()) {
         Found::Route(route, name) => route.answer(request, peer, name, context).await,
         Found::OtherMethods(methods) => respond::method_not_allowed(&methods),
         Found::Nothing => file(&request),
     }
 }
 
+/// The page's files, and otherwise what there is.
+fn file(request: &Request<Incoming>) -> Response<Body> {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let Some(file) = page::file(path, headers).or_else(|| schemas::answer(path, headers)) else { return not_found(Listener::Api) };
+    if *request.method() == Method::GET || *request.method() == Method::HEAD { file } else { respond::method_not_allowed(&["GET", "HEAD"]) }
+}
+
+/// Nothing is there, but what is elsewhere.
+pub fn not_found(listener: Listener) -> Response<Body> {
+    let elsewhere = match listener {
+        Listener::Api => "metrics are on the admin listener",
+        Listener::Admin => "the rest is on the API's listener",
+    };
+    let mut paths: Vec<&str> = routes::on(listener).map(|route| route.path).collect();
+    paths.dedup();
+    let message = format!("there is nothing here; there are {}; {elsewhere}", paths.join(", "));
+    respond::problem(StatusCode::NOT_FOUND, "not_found", &message)
+}
+
 /// The request was meant for another server.
 pub fn foreign_host(host: &str) -> Response<Body> {
     let message = format!("the host {host:?} is not this server's; if it is, name it in api.public_host_names");
     respond::problem(StatusCode::MISDIRECTED_REQUEST, "host", &message)
-}
-
-/// The page's files, and otherwise what there is.
-fn file(request: &Request<Incoming>) -> Response<Body> {
-    let (path, headers) = (request.uri().path(), request.headers());
-    let Some(file) = page::file(path, headers).or_else(|| schemas::answer(path, headers)) else { return not_found() };
-    if *request.method() == Method::GET || *request.method() == Method::HEAD { file } else { respond::method_not_allowed(&["GET", "HEAD"]) }
-}
-
-fn not_found() -> Response<Body> {
-    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
-    respond::problem(
-        StatusCode::NOT_FOUND,
-        "not_found",
-        &format!("there is nothing here; there are / and {}; metrics are on the listener for admins", paths.join(", ")),
-    )
 }

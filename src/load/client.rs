@@ -40,9 +40,20 @@ impl Client {
     /// # Errors
     /// When the gateway does not take it.
     pub async fn connect(gateway: SocketAddr, number: u32) -> Result<Self, LoadError> {
+        Self::connect_with(gateway, number, None).await
+    }
+
+    /// Connects with a token.
+    ///
+    /// # Errors
+    /// When the gateway does not take it.
+    pub async fn connect_with(gateway: SocketAddr, number: u32, token: Option<&str>) -> Result<Self, LoadError> {
         let failed = |error: Error| LoadError::Client { client: number, gateway, reason: error.to_string() };
         let mut request = format!("ws://{gateway}/v1/ws").into_client_request().map_err(failed)?;
         request.headers_mut().insert("sec-websocket-protocol", HeaderValue::from_static(SUBPROTOCOL));
+        if let Some(bearer) = token.and_then(|token| HeaderValue::from_str(&format!("Bearer {token}")).ok()) {
+            request.headers_mut().insert("authorization", bearer);
+        }
         let stream = TcpStream::connect(gateway).await.map_err(|error| failed(error.into()))?;
         let config = WebSocketConfig::default().read_buffer_size(4096).write_buffer_size(1024);
         let (socket, _) = tokio_tungstenite::client_async_with_config(request, stream, Some(config)).await.map_err(failed)?;
@@ -54,12 +65,25 @@ impl Client {
     /// # Errors
     /// When the connection breaks.
     pub async fn subscribe(&mut self) -> Result<bool, LoadError> {
-        let phone = phone_name(self.number);
-        let request = format!(r#"{{"op":"subscribe","id":"1","devices":["{phone}"]}}"#);
-        self.socket.send(Message::text(request)).await.map_err(|error| self.broken(&error.to_string()))?;
-        let answer = self.text().await?;
+        let answer = self.ask(&Self::subscription(self.number, None)).await?;
         let answer: Subscribed = serde_json::from_str(&answer).map_err(|error| self.broken(&error.to_string()))?;
         Ok(answer.snapshot.iter().any(|device| device.in_service))
+    }
+
+    /// The request that subscribes to the phone of this number, from now on or after a cursor.
+    pub fn subscription(number: u32, after: Option<&str>) -> String {
+        let phone = phone_name(number);
+        let after = after.map(|cursor| format!(r#","after":"{cursor}""#)).unwrap_or_default();
+        format!(r#"{{"op":"subscribe","id":"1","devices":["{phone}"]{after}}}"#)
+    }
+
+    /// Sends a request; the frame that comes next.
+    ///
+    /// # Errors
+    /// When the connection breaks.
+    pub async fn ask(&mut self, request: &str) -> Result<Utf8Bytes, LoadError> {
+        self.socket.send(Message::text(request)).await.map_err(|error| self.broken(&error.to_string()))?;
+        self.text().await
     }
 
     /// Ends the subscription. What comes before the answer is passed over.

@@ -8,12 +8,21 @@
 //!
 //! Leg handles have to be unique over all lines while a measurement lasts, which they are in the simulated cluster.
 
+pub mod basic;
+pub mod calls;
 mod client;
 mod delivery;
 mod idle;
 pub mod lockstep;
 pub mod memory;
+pub mod pipeline;
+mod play;
+mod reader;
+mod reconnect;
 mod relay;
+mod seen;
+mod serve;
+mod slow;
 
 use std::net::SocketAddr;
 
@@ -22,6 +31,10 @@ use thiserror::Error;
 
 pub use delivery::DeliveryArgs;
 pub use idle::IdleArgs;
+pub use pipeline::PipelineArgs;
+pub use reconnect::ReconnectArgs;
+pub use serve::ServeArgs;
+pub use slow::SlowArgs;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -30,6 +43,14 @@ pub enum LoadArgs {
     Delivery(DeliveryArgs),
     /// Resident memory of idle clients
     Idle(IdleArgs),
+    /// A gateway whose simulated phones go on calling when they are told to
+    Serve(ServeArgs),
+    /// From the bytes of CTI messages to an event that a client has read
+    Pipeline(PipelineArgs),
+    /// All clients come back at once, with a cursor
+    Reconnect(ReconnectArgs),
+    /// One client that stops reading among others
+    Slow(SlowArgs),
 }
 
 /// A measurement that could not be made.
@@ -65,6 +86,28 @@ pub enum LoadError {
         /// How long it waited.
         seconds: u64,
     },
+    /// The simulated cluster cannot be made, or is not understood.
+    #[error("the simulated cluster: {0}")]
+    Cluster(String),
+    /// The gateway to be measured cannot be built.
+    #[error("the gateway to be measured: {0}")]
+    Gateway(String),
+    /// Nobody plays calls there.
+    #[error("cannot have events played at {address}: {source}; is `callcast load serve` running with this address as --play?")]
+    Play {
+        /// The address.
+        address: SocketAddr,
+        /// Why not.
+        source: std::io::Error,
+    },
+    /// The tokens cannot be read.
+    #[error("{}: {source}; give a file with a token a line as --tokens", path.display())]
+    Tokens {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why not.
+        source: std::io::Error,
+    },
     /// The gateway's memory cannot be read.
     #[error("cannot read the memory of process {pid}: {source}; give the gateway's process id as --pid")]
     Memory {
@@ -83,5 +126,9 @@ pub async fn run(args: LoadArgs) -> Result<(), LoadError> {
     match args {
         LoadArgs::Delivery(args) => delivery::run(&args).await,
         LoadArgs::Idle(args) => idle::run(&args).await,
+        LoadArgs::Serve(args) => serve::run(&args).await,
+        LoadArgs::Pipeline(args) => pipeline::run(&args).await,
+        LoadArgs::Reconnect(args) => reconnect::run(&args).await,
+        LoadArgs::Slow(args) => slow::run(&args).await,
     }
 }

@@ -105,7 +105,10 @@ async fn a_token_stays_with_the_tab_unless_it_is_to_be_kept() {
         browser.client.switch_to_window(first).await.unwrap();
         click(&browser, "#sign-out").await;
         browser.shows("#sign-in-title", "Sign in").await;
-        assert_eq!(browser.script("return localStorage.getItem('callcast.token') ?? sessionStorage.getItem('callcast.token')").await, serde_json::Value::Null);
+        assert_eq!(
+            browser.script("return localStorage.getItem('callcast.token') ?? sessionStorage.getItem('callcast.token')").await,
+            serde_json::Value::Null
+        );
     }
     browser.quit().await;
 }
@@ -131,7 +134,11 @@ async fn todays_calls_are_there_with_what_became_of_them_and_their_stories() {
 async fn a_day_at_the_phone() {
     let (edge, browser) = (edge(|_| {}).await, browser(true).await);
     edge.phone(7);
-    for (call, (number, name, answered)) in [("+33123401000", "Zoë Müller", true), ("2000", "Bob Smith", false), ("+4930901820", "", true), ("3000", "Carol Jones", true)].into_iter().enumerate() {
+    for (call, (number, name, answered)) in
+        [("+33123401000", "Zoë Müller", true), ("2000", "Bob Smith", false), ("+4930901820", "", true), ("3000", "Carol Jones", true)]
+            .into_iter()
+            .enumerate()
+    {
         let call = call as i32 + 1;
         edge.ring(7, call, caller(number, name));
         if answered {
@@ -227,7 +234,10 @@ async fn a_page_that_slept_shows_what_came_meanwhile_and_says_how_it_stands() {
     browser.dev_tools("Page.setWebLifecycleState", serde_json::json!({ "state": "active" })).await;
     browser.shows(".card[data-state=ringing] .who", "Carol Jones").await;
     browser.shows("#status-text", "Live").await;
-    until("five missed calls", || async { (browser.script("return document.getElementById('missed-count').textContent").await == "5").then_some(()) }).await;
+    until("five missed calls", || async {
+        (browser.script("return document.getElementById('missed-count').textContent").await == "5").then_some(())
+    })
+    .await;
     relay.cut();
     browser.shows("#status-more", "again in").await;
     browser.picture("offline").await;
@@ -254,7 +264,11 @@ async fn the_page_is_used_by_keys_and_in_the_colours_that_one_chooses() {
     body.send_keys("/").await.unwrap();
     assert_eq!(browser.script("return document.activeElement.id").await, "search");
     browser.client.find(Locator::Css("#search")).await.unwrap().send_keys("100007 ?2").await.unwrap();
-    assert_eq!(browser.script("return document.getElementById('keys').open").await, false, "a key that was typed into a field did something");
+    assert_eq!(
+        browser.script("return document.getElementById('keys').open").await,
+        false,
+        "a key that was typed into a field did something"
+    );
     browser.script("document.activeElement.blur()").await;
     body.send_keys("1").await.unwrap();
     browser.shows("#calls-title", "My calls").await;
@@ -297,7 +311,9 @@ async fn all_that_can_be_done_can_be_reached_by_the_tab_key() {
         reached.push(what[0].as_str().unwrap().to_owned());
     }
     let all = reached.join("\n");
-    for name in ["Skip to the content", "My calls", "Wall", "Colours", "Keyboard shortcuts", "Settings", "Open again", "Missed call from Zoë"] {
+    for name in
+        ["Skip to the content", "My calls", "Wall", "Colours", "Keyboard shortcuts", "Settings", "Open again", "Missed call from Zoë"]
+    {
         assert!(all.contains(name), "{name} is not among {reached:?}");
     }
     browser.quit().await;

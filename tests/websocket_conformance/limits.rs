@@ -8,7 +8,12 @@ use crate::harness::{Edge, edge};
 const MIB: usize = 1 << 20;
 
 async fn roomy() -> Edge {
-    edge(|config| config.websocket.max_message_bytes = 16 * MIB).await
+    edge(|config| {
+        config.websocket.max_message_bytes = 16 * MIB;
+        // A thousand messages are sent as fast as they are answered.
+        config.websocket.messages_per_second = 1_000_000;
+    })
+    .await
 }
 
 fn echo() -> Vec<Reply> {

@@ -126,11 +126,11 @@ fn an_entry_is_found_by_its_place() {
 fn a_time_leads_to_the_first_entry_that_is_not_older() {
     let folder = folder();
     let journal = journal(&folder);
-    let at = |micros| journal.reader().at(Timestamp(micros)).unwrap();
-    assert_eq!(at(0), 1);
-    assert_eq!(at(50_000_000), 50);
-    assert_eq!(at(50_000_001), 51);
-    assert_eq!(at(120_000_001), 121);
+    let at = |time: Timestamp| journal.reader().at(time).unwrap();
+    assert_eq!(at(Timestamp(0)), 1);
+    assert_eq!(at(time(50)), 50);
+    assert_eq!(at(Timestamp(time(50).0 + 1)), 51);
+    assert_eq!(at(Timestamp(time(120).0 + 1)), 121);
 }
 
 #[test]

@@ -66,6 +66,7 @@ enum End {
 struct Client {
     socket: WebSocketStream<Stream>,
     edge: Arc<Edge>,
+    peer: SocketAddr,
     feed: Feed,
     /// Frames are events as they stand.
     is_bare: bool,
@@ -91,12 +92,12 @@ pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken)
     let messages = Box::new(RateLimiter::direct(Quota::per_second(second).allow_burst(burst)));
     let deadline = Instant::now() + edge.config.authenticate_timeout();
     let is_bare = !protocol.has_messages();
-    let mut client = Client { socket, edge, feed, is_bare, known: None, deadline, messages, heard: true };
+    let mut client = Client { socket, edge, peer, feed, is_bare, known: None, deadline, messages, heard: true };
     let end = match Box::pin(client.begin(principal, seat, query)).await {
         Ok(()) => client.run(&stop).await,
         Err(end) => end,
     };
-    Box::pin(client.end(end, peer)).await;
+    Box::pin(client.end(end)).await;
 }
 
 impl Client {
@@ -227,6 +228,7 @@ impl Client {
     async fn answer(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Authenticate(token) => self.authenticate(token).await,
+            Request::Ping => self.write([Message::text(protocol::pong())]).await,
             Request::Subscribe { id, .. } | Request::Unsubscribe { id } if self.known.is_none() => {
                 self.reject(&Rejection { id: Some(id), refused: Refused::Unauthenticated }).await
             }
@@ -239,7 +241,7 @@ impl Client {
     }
 
     async fn authenticate(&mut self, Token(token): Token) -> Result<(), End> {
-        match self.edge.access.authenticate(&token, Timestamp::now()).await {
+        match self.edge.access.admit(&token, self.peer, Timestamp::now()).await {
             Ok(principal) => {
                 let answer = protocol::authenticated(&principal);
                 match self.enter(principal) {
@@ -299,7 +301,7 @@ impl Client {
         }
     }
 
-    async fn end(self, end: End, peer: SocketAddr) {
+    async fn end(self, end: End) {
         let (word, code, reason) = match end {
             End::Gone => return,
             End::Left => return self.close(None).await,
@@ -316,7 +318,7 @@ impl Client {
             End::Unreadable => ("unreadable", CloseCode::Error, "the log cannot be read; see the gateway's own log".into()),
             End::Stopping => return self.stop().await,
         };
-        self.edge.gateway.metrics().emit(Occurrence::WebSocketClosed { peer, reason: word });
+        self.edge.gateway.metrics().emit(Occurrence::WebSocketClosed { peer: self.peer, reason: word });
         self.close(Some((code, reason))).await;
     }
 

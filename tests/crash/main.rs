@@ -22,6 +22,8 @@ use witness::{Seen, Witness};
 
 /// How long anything may take before the test gives up.
 const LIMIT: Duration = Duration::from_secs(120);
+/// Events a second: what one core makes and another takes. Unoptimized code is slower by a factor.
+const RATE: u64 = if cfg!(debug_assertions) { 1000 } else { 5000 };
 /// Events that a generated call makes, on the average.
 const PER_CALL: f64 = 17.0;
 /// How long a call rings and talks, on the average.
@@ -52,7 +54,7 @@ fn cluster(events_per_second: u64) -> Config {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_gateway_that_is_killed_loses_nothing_that_anybody_saw() {
-    let (rounds, rate) = (setting("CRASH_ROUNDS", 5), setting("CRASH_EVENTS_PER_SECOND", 5000));
+    let (rounds, rate) = (setting("CRASH_ROUNDS", 5), setting("CRASH_EVENTS_PER_SECOND", RATE));
     let mut random = fastrand::Rng::new();
     let seed = setting("CRASH_SEED", random.u64(..));
     random.seed(seed);

@@ -263,6 +263,7 @@ async fn frames_are_what_asyncapi_says() {
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "devices": ["SEP000000000001"], "lines": []}), is("error")).await;
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "3", "users": ["user1"], "types": ["pop.*"]}), is("live")).await;
     frames.talk(&mut client, &json!({"op": "unsubscribe", "id": "3"}), is("unsubscribed")).await;
+    frames.talk(&mut client, &json!({"op": "ping"}), is("pong")).await;
     edge.ring(1, 2, caller("3000", "Ann"));
     edge.hang_up(1, 2);
     frames.hear(&mut client, |frame| frame["event"]["type"] == "callcast.call.ended").await;

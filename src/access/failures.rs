@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn no_more_than_so_many_addresses_are_remembered() {
         let failures = Failures::new(1);
-        (0..20_000_u32).for_each(|i| drop(failures.count(IpAddr::V4(i.into()), at(1))));
+        (0..20_000_u32).for_each(|i| {
+            failures.count(IpAddr::V4(i.into()), at(1));
+        });
         assert_eq!(failures.windows.lock().unwrap().len(), REMEMBERED);
     }
 }

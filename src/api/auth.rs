@@ -80,11 +80,6 @@ impl Refused {
     }
 }
 
-/// Whether a token is needed at all.
-pub fn required(context: &Context) -> bool {
-    context.access.required()
-}
-
 /// Who sent a request. Everybody, where no access is configured.
 ///
 /// # Errors

@@ -73,7 +73,11 @@ impl Journal {
         Ok(journal)
     }
 
-    pub(super) fn open_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
+    /// The same on a disk of another kind: tests have one that is full when they want it to be.
+    ///
+    /// # Errors
+    /// See [`Journal::open`].
+    pub fn open_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
         let directory = options.directory.as_path();
         disk::create_folder(directory).map_err(io("create", directory))?;
         let lock = Lock::take(directory)?;

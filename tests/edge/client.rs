@@ -75,7 +75,8 @@ async fn a_break_loses_nothing_and_tells_nothing_twice() {
     let (edge, browser) = (edge(|_| {}).await, browser(true).await);
     (1..=3).for_each(|i| edge.phone(i));
     let relay = Relay::to(edge.address).await;
-    library(&browser, relay.address, "{ firstWait: 50 }", &["{ users: ['user1'] }", "{ devices: ['SEP000000000002'], lines: ['100001'] }"]).await;
+    library(&browser, relay.address, "{ firstWait: 50 }", &["{ users: ['user1'] }", "{ devices: ['SEP000000000002'], lines: ['100001'] }"])
+        .await;
     state(&browser, "live").await;
     call(&edge, 1, 1);
     ended(&browser, 0, 1).await;
@@ -215,7 +216,9 @@ async fn the_example_of_the_documentation_works_on_a_page_of_another_origin() {
     browser.client.goto(&format!("http://{crm}/")).await.unwrap();
     let said = |what: &'static str| {
         let browser = &browser;
-        until(what, move || async move { browser.script("return said").await.as_array()?.iter().any(|said| said.as_str().unwrap().contains(what)).then_some(()) })
+        until(what, move || async move {
+            browser.script("return said").await.as_array()?.iter().any(|said| said.as_str().unwrap().contains(what)).then_some(())
+        })
     };
     said("live").await;
     edge.ring(7, 1, caller("2000", "Zoë"));

@@ -180,7 +180,12 @@ async fn a_hostile_name_is_only_text() {
     edge.ring(7, 2, caller("<b>1</b>", hostile));
     browser.shows(".card .who", "<img src=x onerror=\"document.title='owned'\">'\"\n&lt;script>").await;
     browser.picture("hostile").await;
-    assert_eq!(browser.script("return document.querySelectorAll('#calls img, #cards b, #calls script, #grid img, #grid b, #grid script').length").await, 0);
+    assert_eq!(
+        browser
+            .script("return document.querySelectorAll('#calls img, #cards b, #calls script, #grid img, #grid b, #grid script').length")
+            .await,
+        0
+    );
     assert_ne!(browser.client.title().await.unwrap(), "owned");
     browser.quit().await;
 }

@@ -26,14 +26,14 @@ export class Status {
   #words() {
     if (!this.#state) return { said: "Not connected", more: "" };
     const { state, reason, since, retryAt, transport } = this.#state;
-    const away = Date.now() - since > BRIEF;
+    if (this.#isAway() && state === "connecting") return { said: `Offline since ${timeOfDay(since)}`, more: "trying…" };
     switch (state) {
       case "live":
         return { said: "Live", more: transport === "sse" ? "by server-sent events" : "" };
       case "catching_up":
         return { said: reason || "Catching up", more: "" };
       case "connecting":
-        return { said: "Connecting…", more: away ? `offline since ${timeOfDay(since)}` : "" };
+        return { said: "Connecting…", more: "" };
       case "offline": {
         const left = Math.max(1, Math.ceil((retryAt - Date.now()) / 1000));
         return { said: `Offline since ${timeOfDay(since)}`, more: `${reason} · again in ${left} s` };
@@ -43,9 +43,14 @@ export class Status {
     }
   }
 
+  /** Attempts that follow each other are one absence. */
+  #isAway() {
+    return ["offline", "connecting"].includes(this.#state?.state) && Date.now() - this.#state.since > BRIEF;
+  }
+
   #draw() {
     const { said, more } = this.#words();
-    const state = this.#state?.state ?? "none";
+    const state = this.#isAway() ? "offline" : (this.#state?.state ?? "none");
     element("status").dataset.state = state;
     write(element("status-text"), said);
     write(element("status-more"), more);

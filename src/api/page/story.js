@@ -17,14 +17,14 @@ export function story({ call_id, summary: call, events = [], truncated }) {
   }
   const facts = make("dl", "facts");
   const add = (name, value) => {
-    if (!value) return;
+    if (!value || value === "0:00") return;
     const fact = make("div");
     fact.append(make("dt", "", name), make("dd", "", value));
     facts.append(fact);
   };
-  add("Rang", call?.ring_ms ? clock(call.ring_ms) : "");
-  add("Talked", call?.talk_ms ? clock(call.talk_ms) : "");
-  add("On hold", call?.hold_ms ? clock(call.hold_ms) : "");
+  add("Rang", clock(call?.ring_ms ?? 0));
+  add("Talked", clock(call?.talk_ms ?? 0));
+  add("On hold", clock(call?.hold_ms ?? 0));
   add("Call", call_id);
   const whole = make("div");
   if (truncated) whole.append(make("p", "hint", "It is a long story: its beginning is left out."));
@@ -49,7 +49,8 @@ function tell({ type, time, data }) {
     case "leg.remote_in_use":
       return about(`Another phone of ${line} has it`);
     case "leg.disconnected":
-      return about(`Over at ${line}${cause(data)}`);
+      // What a feature took away is told by the feature.
+      return data.cause?.name === "split_by_feature" ? null : about(`Over at ${line}${cause(data)}`);
     case "call.transferred":
       return about(transfer(data.transfer), "moved");
     case "call.diverted":

@@ -122,9 +122,9 @@ export class Today {
 
   /** The newest first. */
   #place(row) {
-    const at = Date.parse(row.at);
-    const before = [...this.#rows.values()].filter((other) => other !== row && other.node.root.isConnected && Date.parse(other.at) <= at);
-    const next = before.reduce((most, other) => (!most || Date.parse(other.at) > Date.parse(most.at) ? other : most), null);
+    // All times are of one form: their texts are in their order.
+    const older = [...this.#rows.values()].filter((other) => other !== row && other.node.root.isConnected && other.at <= row.at);
+    const next = older.reduce((most, other) => (!most || other.at > most.at ? other : most), null);
     this.#list.insertBefore(row.node.root, next?.node.root ?? null);
   }
 

@@ -234,6 +234,7 @@ impl Client {
     async fn answer(&mut self, request: Request) -> Result<(), End> {
         match request {
             Request::Authenticate(token) => self.authenticate(token).await,
+            Request::Ping => self.write([Message::text(protocol::pong())]).await,
             Request::Subscribe { id, .. } | Request::Unsubscribe { id } if self.known.is_none() => {
                 self.reject(&Rejection { id: Some(id), refused: Refused::Unauthenticated }).await
             }

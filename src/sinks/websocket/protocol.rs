@@ -32,7 +32,7 @@ pub enum Request {
     },
     /// This is who I am, or still am.
     Authenticate(Token),
-    /// Are you there? Browsers cannot send the protocol's own ping.
+    /// Are you there? A browser cannot see the pings of WebSocket itself.
     Ping,
     /// No longer.
     Unsubscribe {

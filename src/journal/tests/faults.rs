@@ -135,6 +135,19 @@ fn a_sync_that_hangs_holds_up_neither_writer_nor_reader() {
 }
 
 #[test]
+fn an_epoch_and_its_name_are_on_the_device_before_anything_is_appended() {
+    let (folder, disk) = (folder(), FaultyDisk::new());
+    drop(disk.open(options(&folder)));
+    let before = disk.0.syncs.load(SeqCst);
+    let journal = disk.open(options(&folder));
+    assert_eq!(disk.0.syncs.load(SeqCst), before + 2, "the segment and its folder");
+    drop(journal);
+    disk.0.failing_syncs.store(1, SeqCst);
+    let refused = Journal::open_on(options(&folder), std::sync::Arc::new(disk.clone()));
+    assert!(matches!(refused, Err(JournalError::Io { action: "sync", .. })));
+}
+
+#[test]
 fn nothing_is_synced_when_never_is_asked_for() {
     let (folder, disk) = (folder(), FaultyDisk::new());
     let journal = disk.open(Options { sync: SyncMode::Never, ..options(&folder) });

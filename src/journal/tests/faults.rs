@@ -109,9 +109,11 @@ fn a_batch_that_cannot_be_synced_is_refused_when_batches_are_synced() {
     append(&journal, 1..=3).unwrap();
     assert_eq!(journal.health().synced, 4);
     disk.0.failing_syncs.store(1, SeqCst);
+    let segments = journal.rolled();
     append(&journal, 4..=5).unwrap_err();
     assert_eq!(all(journal.reader()), [1, 2, 3]);
     append(&journal, 4..=6).unwrap();
+    assert_eq!(journal.rolled(), segments + 1, "it goes on in another segment");
     assert_eq!((all(journal.reader()), journal.health().synced), (vec![1, 2, 3, 4, 5, 6], 7));
 }
 

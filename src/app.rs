@@ -19,11 +19,12 @@ use crate::access::{self, Access};
 use crate::calls::{CallModel, Ids};
 use crate::config::Config;
 use crate::cti::{self, SessionId};
-use crate::gateway::Gateway;
+use crate::gateway::{Gateway, revive};
 use crate::health::{self, Sessions};
 use crate::journal::{Journal, JournalError};
 use crate::numbers::{self, NumberPlan};
 use crate::telemetry::{Metrics, MetricsError};
+use crate::time::Timestamp;
 use crate::{api, auditor};
 
 /// A gateway that could not be built, or ended before it was told to.
@@ -41,6 +42,9 @@ pub enum AppError {
     /// The log cannot be opened.
     #[error(transparent)]
     Journal(#[from] JournalError),
+    /// The system gives no thread.
+    #[error("cannot start a thread: {0}; raise the limit on processes (TasksMax, ulimit -u)")]
+    Thread(std::io::Error),
     /// Metrics cannot be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -98,7 +102,9 @@ impl App {
         // The first mistake is enough: `check` tells them all, and comes before.
         let first = |mut wrong: Vec<numbers::ConfigError>| wrong.swap_remove(0);
         let numbers = NumberPlan::new(&config.numbers).map_err(first)?;
-        let calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
+        let mut calls = CallModel::new(Ids::random(), config.privacy.reveal_withheld).with_numbers(Arc::new(numbers));
+        let past = revive::read(journal.reader(), journal.reader().checkpoint()?)?;
+        past.revive(&mut calls, config.sessions.len(), Timestamp::now());
         let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new()?));
         let first = |mut wrong: Vec<access::ConfigError>| wrong.swap_remove(0);
         let access = Arc::new(Access::new(&config.access, Arc::clone(gateway.metrics())).map_err(first)?);
@@ -142,6 +148,8 @@ impl App {
     /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
         let Self { config, gateway, sessions, server, access, orders, commands } = self;
+        // When it goes, at the end of this, all that was found is written.
+        let _writer = gateway.start_writer().map_err(AppError::Thread)?;
         let mut tasks = JoinSet::new();
         for ((session, status), (commands, id)) in config.sessions.into_iter().zip(sessions.statuses()).zip(commands.into_iter().zip(0..)) {
             let (gateway, status, stop) = (Arc::clone(&gateway), Arc::clone(status), shutdown.clone());

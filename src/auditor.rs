@@ -1,4 +1,5 @@
-//! What the gateway does although no message came: calls that are over by a deadline, and legs that the cluster may have forgotten.
+//! What the gateway does although no message came: calls that are over by a deadline, legs that the cluster may have forgotten, and notes
+//! for the next run of which calls are up.
 //!
 //! A leg is never closed by its age. When the call model doubts one, its device is asked for its state, and the answer decides.
 
@@ -19,11 +20,14 @@ const ADVANCE: Duration = Duration::from_millis(250);
 /// How often devices are asked, counted in looks at the deadlines: every 5 s.
 const LOOKS_PER_QUESTION: u32 = 20;
 
+/// How often it is written down which calls are up, counted in looks at the deadlines: every 10 s.
+const LOOKS_PER_CHECKPOINT: u32 = 40;
+
 /// Runs until `stop`. `sessions` are told in the order of their [`SessionId`]s, and never waited for.
 pub async fn run(gateway: Arc<Gateway>, sessions: Vec<mpsc::Sender<Command>>, stop: CancellationToken) {
     let mut looks = interval(ADVANCE);
     looks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let mut until_question = LOOKS_PER_QUESTION;
+    let (mut until_question, mut until_checkpoint) = (LOOKS_PER_QUESTION, LOOKS_PER_CHECKPOINT);
     loop {
         tokio::select! {
             _ = looks.tick() => {}
@@ -35,6 +39,13 @@ pub async fn run(gateway: Arc<Gateway>, sessions: Vec<mpsc::Sender<Command>>, st
         if until_question == 0 {
             until_question = LOOKS_PER_QUESTION;
             ask(gateway.doubts(now), &sessions);
+        }
+        until_checkpoint -= 1;
+        if until_checkpoint == 0 {
+            until_checkpoint = LOOKS_PER_CHECKPOINT;
+            let gateway = Arc::clone(&gateway);
+            // A disk that refuses is told of where events are written; without a checkpoint a restart has more to read, nothing else.
+            drop(tokio::task::spawn_blocking(move || gateway.write_checkpoint()));
         }
     }
 }

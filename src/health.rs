@@ -52,6 +52,7 @@ fn report(summaries: &[Summary], enough: f64) -> Report {
         ready: all_in_service && in_service as f64 >= total as f64 * enough,
         sessions: summaries.iter().zip(0..).map(|(summary, session)| session_report(session, summary)).collect(),
         devices: DevicesReport { total, in_service, refused: refused.collect() },
+        ..Report::default()
     }
 }
 
@@ -109,6 +110,8 @@ pub fn metrics(sessions: Sessions, gateway: Arc<Gateway>) -> Box<dyn Fn(&mut Str
             "Days until the application user's password expires.",
             each(|s| s.days_until_password_expiry.map(f64::from)),
         );
+        let plain = |value: f64| [(String::new(), value)];
+        out.family("callcast_journal_waiting", "gauge", "Events that wait to be written to the log.", plain(gateway.waiting() as f64));
         let received = sessions.statuses().iter().zip(0..).flat_map(|(status, session): (_, usize)| {
             status.received().map(move |(name, count)| (format!("session=\"{session}\",message=\"{name}\""), count as f64))
         });

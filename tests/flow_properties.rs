@@ -11,7 +11,9 @@ mod flow_support {
     pub mod catalogue;
     pub mod diff;
     pub mod invariants;
+    pub mod outcome;
     pub mod renumber;
+    pub mod standing;
     pub mod story;
     pub mod times;
 }
@@ -25,6 +27,7 @@ use flow_support::bench::{self, Bench, Step, steps, told};
 use flow_support::catalogue;
 use flow_support::diff::diff;
 use flow_support::invariants::faults;
+use flow_support::outcome::outcome;
 use flow_support::renumber::renumbered;
 use flow_support::story::story;
 use proptest::collection::vec;
@@ -57,39 +60,6 @@ fn playable() -> &'static [(String, Flow)] {
 
 fn report(failures: &[String]) {
     assert!(failures.is_empty(), "{} failures:\n\n{}", failures.len(), failures.join("\n"));
-}
-
-/// How all calls came out, without their ids and times.
-fn outcome(events: &[Json]) -> Vec<String> {
-    let number = |party: &Json| match &party["number"] {
-        Json::String(number) => number.clone(),
-        _ => party["presentation"].as_str().unwrap_or("-").to_owned(),
-    };
-    let line = |line: &Json| line["device"]["name"].as_str().unwrap_or("-").to_owned();
-    let lines = |list: &Json| {
-        let mut names: Vec<String> = list.as_array().unwrap().iter().map(line).collect();
-        names.sort();
-        names.join(" ")
-    };
-    let one = |event: &Json| {
-        let (kind, data) = (event["type"].as_str()?.strip_prefix("callcast.call.")?, &event["data"]);
-        let parties = ["first_calling", "first_called"].map(|which| number(&data[which])).join(" -> ");
-        match kind {
-            "ended" => Some(format!(
-                "{parties} ended {} {} -> {}, answered by {}, missed by [{}]",
-                data["outcome"],
-                number(&data["calling"]),
-                number(&data["called"]),
-                line(&data["answered_by"]),
-                lines(&data["missed_by"]),
-            )),
-            "merged" => Some(format!("{parties} merged, answered by {}", line(&data["answered_by"]))),
-            _ => None,
-        }
-    };
-    let mut outcome: Vec<String> = events.iter().filter_map(one).collect();
-    outcome.sort();
-    outcome
 }
 
 #[test]

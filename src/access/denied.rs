@@ -44,6 +44,9 @@ pub enum Denied {
     /// It is over.
     #[error("the token has expired (exp); get a new one")]
     Expired,
+    /// Too many were refused already.
+    #[error("too many tokens were refused from your address; wait a minute, and see that nothing tries an old token over and over")]
+    TooMany,
     /// It begins later.
     #[error("the token is not valid yet (nbf); wait, or see whether the clocks of the issuer and of callcast agree")]
     NotYet,
@@ -66,6 +69,7 @@ impl Denied {
             Self::Scope => "scope",
             Self::Audience => "audience",
             Self::Expired => "expired",
+            Self::TooMany => "too_many",
             Self::NotYet => "not_yet",
         }
     }

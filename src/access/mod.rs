@@ -9,12 +9,14 @@
 mod accounts;
 mod config;
 mod denied;
+mod failures;
 mod issuer;
 mod jwks;
 mod keys;
 mod scope;
 mod tokens;
 
+use std::net::SocketAddr;
 use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
@@ -28,6 +30,7 @@ pub use tokens::{NewToken, NoRandom};
 
 use crate::telemetry::{Metrics, Occurrence};
 use crate::time::Timestamp;
+use failures::{Failures, Standing};
 use issuer::{Failed, Issuer};
 use tokens::Tokens;
 
@@ -60,7 +63,7 @@ pub struct Access {
     tokens: Tokens,
     issuers: Vec<Issuer>,
     token_in_url: bool,
-    failures_per_minute: u32,
+    failures: Failures,
     metrics: Arc<Metrics>,
 }
 
@@ -81,7 +84,7 @@ impl Access {
             tokens: Tokens::new(&config.tokens),
             issuers: issuers.into_iter().flatten().collect(),
             token_in_url: config.token_in_url,
-            failures_per_minute: config.failures_per_minute,
+            failures: Failures::new(config.failures_per_minute),
             metrics,
         })
     }
@@ -89,7 +92,7 @@ impl Access {
     /// No access is configured: whoever reaches us sees all, and there are no admin endpoints.
     pub fn open(metrics: Arc<Metrics>) -> Self {
         let tokens = Tokens::new(&[]);
-        Self { tokens, issuers: Vec::new(), token_in_url: false, failures_per_minute: Config::default().failures_per_minute, metrics }
+        Self { tokens, issuers: Vec::new(), token_in_url: false, failures: Failures::new(0), metrics }
     }
 
     /// Whether a token is asked for.
@@ -102,9 +105,28 @@ impl Access {
         self.token_in_url
     }
 
-    /// Failures of one address in a minute that are looked at one by one.
-    pub fn failures_per_minute(&self) -> u32 {
-        self.failures_per_minute
+    /// Whose token somebody shows; counts and logs when it is nobody's.
+    ///
+    /// # Errors
+    /// When the token is not taken.
+    pub async fn admit(&self, token: &str, peer: SocketAddr, now: Timestamp) -> Result<Principal, Denied> {
+        // Whoever failed too often gets no more keys fetched; a good token is taken from there all the same.
+        let is_beyond = self.failures.is_beyond(peer.ip(), now);
+        let found = if is_beyond { self.authenticate_now(token, now) } else { self.authenticate(token, now).await };
+        let denied = match found {
+            // That our keys are not there is nobody's failure but the issuer's.
+            Ok(_) | Err(Denied::NoKeys) => return found,
+            Err(denied) => denied,
+        };
+        match self.failures.count(peer.ip(), now) {
+            Standing::Within => {
+                self.metrics.emit(Occurrence::TokenDenied { peer, denied });
+                return Err(denied);
+            }
+            Standing::Reached => self.metrics.emit(Occurrence::TooManyFailures { peer }),
+            Standing::Beyond => {}
+        }
+        Err(Denied::TooMany)
     }
 
     /// Whose token this is. Waits only when the issuer's keys have to be fetched first.

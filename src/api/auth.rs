@@ -11,11 +11,9 @@ use hyper::{Response, StatusCode};
 use thiserror::Error;
 use url::form_urlencoded;
 
-use super::failures::Standing;
 use super::respond::{self, Body};
 use super::router::Context;
 use crate::access::{Denied, Principal};
-use crate::telemetry::Occurrence;
 use crate::time::Timestamp;
 
 /// The name of a token in a URL: RFC 6750, section 2.3.
@@ -42,9 +40,6 @@ pub enum Refused {
     /// A token that is not taken.
     #[error(transparent)]
     Denied(#[from] Denied),
-    /// Too many of them.
-    #[error("too many tokens were refused from your address; wait a minute, and see that nothing tries an old token over and over")]
-    TooMany,
     /// A token that may not do this.
     #[error("this needs a token with admin rights: `callcast token new --name NAME --admin` makes one")]
     NotAdmin,
@@ -65,8 +60,8 @@ impl Refused {
             Self::Two => (StatusCode::BAD_REQUEST, "two_tokens"),
             // That is not the token's fault, and a client is not to throw it away.
             Self::Denied(Denied::NoKeys) => (StatusCode::SERVICE_UNAVAILABLE, "no_keys"),
+            Self::Denied(Denied::TooMany) => (StatusCode::TOO_MANY_REQUESTS, "too_many_failures"),
             Self::Denied(_) => (StatusCode::UNAUTHORIZED, "denied"),
-            Self::TooMany => (StatusCode::TOO_MANY_REQUESTS, "too_many_failures"),
             Self::NotAdmin => (StatusCode::FORBIDDEN, "forbidden"),
             Self::NoAccess => (StatusCode::FORBIDDEN, "no_access"),
         };
@@ -83,11 +78,6 @@ impl Refused {
         }
         response
     }
-}
-
-/// Whether a token is needed at all.
-pub fn required(context: &Context) -> bool {
-    context.access.required()
 }
 
 /// Who sent a request. Everybody, where no access is configured.
@@ -115,33 +105,7 @@ async fn who(headers: &HeaderMap, query: Option<&str>, peer: SocketAddr, context
         return Ok(Principal::anyone());
     }
     let token = token(headers, query, context.access.token_in_url())?.ok_or(Refused::NoToken)?;
-    authenticate(&token, peer, context).await
-}
-
-/// Whose token it is; counts and logs when it is nobody's.
-///
-/// # Errors
-/// When the token is not taken.
-pub async fn authenticate(token: &str, peer: SocketAddr, context: &Context) -> Result<Principal, Refused> {
-    let now = Timestamp::now();
-    let access = &context.access;
-    // Whoever failed too often gets no more keys fetched; a good token is taken from there all the same.
-    let is_beyond = context.failures.is_beyond(peer.ip(), now);
-    let found = if is_beyond { access.authenticate_now(token, now) } else { access.authenticate(token, now).await };
-    let denied = match found {
-        Ok(principal) => return Ok(principal),
-        Err(denied) => denied,
-    };
-    let metrics = context.gateway.metrics();
-    match context.failures.count(peer.ip(), now) {
-        Standing::Within => {
-            metrics.emit(Occurrence::TokenDenied { peer, denied });
-            return Err(denied.into());
-        }
-        Standing::Reached => metrics.emit(Occurrence::TooManyFailures { peer }),
-        Standing::Beyond => {}
-    }
-    Err(Refused::TooMany)
+    Ok(context.access.admit(&token, peer, Timestamp::now()).await?)
 }
 
 /// The token of a request, when it has one.

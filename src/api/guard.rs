@@ -44,6 +44,13 @@ impl Guard {
     }
 }
 
+impl Guard {
+    /// Whether a page of this origin, not our own, may read our answers.
+    pub fn shares_with(&self, origin: &str) -> bool {
+        self.origins.contains(&origin.to_ascii_lowercase())
+    }
+}
+
 fn without_port(host: &str) -> &str {
     match host.rsplit_once(':') {
         // The colons of an IPv6 address stand in brackets.

@@ -24,6 +24,7 @@ use super::routes::Call;
 use crate::access::{Principal, TooMany};
 use crate::sinks::websocket::{self, Accepted, Protocol};
 use crate::stream::Stream;
+use crate::time::Timestamp;
 
 /// What stands before a token that is offered as a subprotocol.
 const BEARER: &str = "bearer.";
@@ -118,7 +119,7 @@ async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
             drop(permit);
         });
     });
-    let mut response = Response::new(Full::new(Bytes::new()));
+    let mut response = Response::new(Body::Left(Full::new(Bytes::new())));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
     headers.insert(CONNECTION, HeaderValue::from_static("Upgrade"));
@@ -175,7 +176,7 @@ async fn who(
         (Some(token), None, None) | (None, _, Some(token)) => token,
         _ => return Err(Refused::TwoTokens),
     };
-    Ok(Some(auth::authenticate(token, peer, context).await?))
+    Ok(Some(context.access.admit(token, peer, Timestamp::now()).await.map_err(auth::Refused::from)?))
 }
 
 /// The values of headers that are lists.

@@ -17,6 +17,19 @@ pub struct Report {
     pub sessions: Vec<SessionReport>,
     /// The devices of all sessions.
     pub devices: DevicesReport,
+    /// The log of events.
+    pub journal: JournalReport,
+}
+
+/// The log of events.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct JournalReport {
+    /// It takes no events: they are told as not durable, and are missing for whoever is away.
+    pub failing: bool,
+    /// Since when.
+    pub since: Option<String>,
+    /// Why, and what to do about it.
+    pub reason: Option<String>,
 }
 
 /// One CTI session.

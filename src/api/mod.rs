@@ -1,10 +1,12 @@
-//! The HTTP server: the page, the WebSocket's handshake, health and metrics.
+//! The HTTP server: the page, the API, the WebSocket's handshake, health and metrics. `routes` is the table of all that is served.
 //!
 //! | route | |
 //! | --- | --- |
 //! | `/` and the page's files | the wall of devices and the screen-pop |
 //! | `/v1/ws` | [`crate::sinks::websocket`] |
-//! | `/v1/config` | what the page has to know |
+//! | `/v1/devices`, `/v1/users/{id}`, `/v1/calls` | how things stand, and calls that are over |
+//! | `/v1/me`, `/v1/config` | who asks; what the page has to know |
+//! | `/openapi.json`, `/asyncapi.json` | all this for programs |
 //! | `/schemas/` | the JSON Schemas of events: [`crate::schemas`] |
 //! | `/healthz` | 200 while the process answers |
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
@@ -20,9 +22,11 @@ mod admin;
 mod asyncapi;
 mod auth;
 mod calls;
+mod components;
 mod config;
 mod devices;
-mod failures;
+mod events;
+mod frames;
 mod guard;
 mod handshake;
 mod health;
@@ -37,11 +41,12 @@ mod router;
 mod routes;
 mod schemas;
 mod server;
+mod sharing;
 mod tls;
 mod users;
 
 pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};
-pub use health::{DevicesReport, Health, RefusalReport, Report, SessionReport};
+pub use health::{DevicesReport, Health, JournalReport, RefusalReport, Report, SessionReport};
 pub use server::{BindError, Certificates, Server};
 pub use tls::{TlsConfig, TlsError};

@@ -1,8 +1,252 @@
-//! placeholder
-use super::respond::{self, Body};
-use super::routes::Call;
+//! `/openapi.json`: the HTTP API as OpenAPI 3.1, made from the table of routes. What each of them answers stands here.
+
+use std::sync::LazyLock;
+
 use hyper::Response;
-/// placeholder
-pub async fn serve(_: Call) -> Response<Body> {
-    respond::made(b"{}".to_vec())
+use hyper::body::Bytes;
+use serde_json::{Map, Value as Json, json};
+
+use super::components::{self, reference};
+use super::query::{DEFAULT_LIMIT, Kind, MAX_LIMIT, MAX_VALUE, Parameter};
+use super::respond::{self, Body};
+use super::routes::{ADMIN_ROUTES, Access, Call, ROUTES, Route};
+
+/// What an operation answers when all is well, and what else beside the errors that follow from its route.
+struct Answers {
+    operation: &'static str,
+    /// What stands for the name in the path.
+    name: Option<&'static str>,
+    status: &'static str,
+    text: &'static str,
+    content: Content,
+    errors: &'static [(&'static str, &'static str)],
+}
+
+enum Content {
+    /// JSON of this schema.
+    Json(&'static str),
+    /// A document for which no schema of ours stands.
+    Document(&'static str),
+    /// Text.
+    Text,
+    /// Nothing.
+    Nothing,
+}
+
+const NO_LOG: (&str, &str) = ("503", "The log cannot be read now.");
+const UNCHANGED: (&str, &str) = ("304", "It is what the client has already (`If-None-Match`).");
+
+const fn answers(
+    operation: &'static str,
+    text: &'static str,
+    content: Content,
+    errors: &'static [(&'static str, &'static str)],
+) -> Answers {
+    Answers { operation, name: None, status: "200", text, content, errors }
+}
+
+const fn named(
+    operation: &'static str,
+    name: &'static str,
+    text: &'static str,
+    content: Content,
+    errors: &'static [(&'static str, &'static str)],
+) -> Answers {
+    Answers { operation, name: Some(name), status: "200", text, content, errors }
+}
+
+/// In the order of the routes.
+const ANSWERS: &[Answers] = &[
+    answers("listDevices", "A page of devices.", Content::Json("device_list"), &[]),
+    named(
+        "getDevice",
+        "The device's name in the cluster, as `SEP001122334455`.",
+        "The device.",
+        Content::Json("api_device"),
+        &[("404", "There is no such device that may be seen.")],
+    ),
+    named("getUser", "The user id.", "The user.", Content::Json("api_user"), &[("404", "There is no such user who may be seen.")]),
+    answers("listCalls", "A page of calls.", Content::Json("call_list"), &[NO_LOG]),
+    named(
+        "getCall",
+        "The `call_id`: a UUID.",
+        "The story.",
+        Content::Json("call_story"),
+        &[("404", "There is no such call that may be seen; it may be older than what is kept."), NO_LOG],
+    ),
+    answers("getMe", "The account and its scope.", Content::Json("me"), &[]),
+    Answers {
+        operation: "openWebSocket",
+        name: None,
+        status: "101",
+        text: "The socket is open. A token may also come as the subprotocol `bearer.TOKEN`, or in the first message.",
+        content: Content::Nothing,
+        errors: &[
+            ("400", "No subprotocol of ours was offered."),
+            ("401", "The token is not taken."),
+            ("403", "The page that asks may not (`api.allowed_origins`)."),
+            ("426", "This is no WebSocket handshake."),
+            ("429", "The account has as many connections as it may have, or too many tokens were refused."),
+            ("503", "There are as many clients as there may be, or the gateway stops."),
+        ],
+    },
+    answers("getConfig", "The page's settings.", Content::Json("config"), &[]),
+    answers("getOpenApi", "This document.", Content::Document("application/json"), &[UNCHANGED]),
+    answers("getAsyncApi", "The document.", Content::Document("application/json"), &[UNCHANGED]),
+    answers("listSchemas", "The index.", Content::Json("schema_index"), &[UNCHANGED]),
+    named(
+        "getSchema",
+        "The schema's name and `.json`.",
+        "A JSON Schema, draft 2020-12.",
+        Content::Document("application/schema+json"),
+        &[UNCHANGED, ("404", "There is no such schema.")],
+    ),
+    answers("getHealth", "It answers.", Content::Json("alive"), &[]),
+    answers("getReadiness", "It is ready.", Content::Json("readiness"), &[]),
+    answers("getMetrics", "The metrics.", Content::Text, &[]),
+];
+
+static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec_pretty(&document()).unwrap_or_default().into());
+
+/// `/openapi.json`
+pub async fn serve(call: Call) -> Response<Body> {
+    respond::unchanging(call.request.headers(), "application/json", DOCUMENT.clone())
+}
+
+/// Everything that is served, each operation once: some are on both listeners.
+fn routes() -> impl Iterator<Item = &'static Route> {
+    let on_both = |route: &&Route| ROUTES.iter().any(|other| other.operation == route.operation);
+    ROUTES.iter().chain(ADMIN_ROUTES.iter().filter(move |route| !on_both(route)))
+}
+
+/// The whole document.
+fn document() -> Json {
+    let mut paths: Map<String, Json> = Map::new();
+    for route in routes() {
+        let Some(item) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() else { continue };
+        item.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
+        if !ROUTES.iter().any(|on_both| on_both.path == route.path) {
+            item.insert("servers".into(), json!([{"url": "http://localhost:9090", "description": "The admin listener: `admin.listen`."}]));
+        }
+    }
+    json!({
+        "openapi": "3.1.0",
+        "info": {
+            "title": "callcast",
+            "version": env!("CARGO_PKG_VERSION"),
+            "summary": env!("CARGO_PKG_DESCRIPTION"),
+            "license": {"name": "Apache 2.0", "identifier": "Apache-2.0"},
+        },
+        "servers": [{"url": "/", "description": "The API's listener: `api.listen`."}],
+        "paths": paths,
+        "components": {
+            "schemas": components::answers(),
+            "securitySchemes": {"bearer": {
+                "type": "http",
+                "scheme": "bearer",
+                "description": "A JWT or an API token. Where no access is configured none is needed.",
+            }},
+        },
+    })
+}
+
+fn operation(route: &Route) -> Json {
+    let mut operation = Map::from_iter([
+        ("operationId".to_owned(), json!(route.operation)),
+        ("summary".to_owned(), json!(route.summary)),
+        ("responses".to_owned(), responses(route).into()),
+    ]);
+    let answers = ANSWERS.iter().find(|answers| answers.operation == route.operation);
+    let name = name_in(route.path).zip(answers.and_then(|answers| answers.name));
+    let in_path =
+        name.map(|(name, text)| json!({"name": name, "in": "path", "required": true, "description": text, "schema": {"type": "string"}}));
+    let parameters: Vec<Json> = in_path.into_iter().chain(route.parameters.unwrap_or_default().iter().map(parameter)).collect();
+    if !parameters.is_empty() {
+        operation.insert("parameters".into(), parameters.into());
+    }
+    match route.access {
+        Access::Public => {}
+        Access::User | Access::Admin => drop(operation.insert("security".into(), json!([{"bearer": []}]))),
+        Access::Itself => drop(operation.insert("security".into(), json!([{"bearer": []}, {}]))),
+    }
+    operation.into()
+}
+
+fn name_in(path: &str) -> Option<&str> {
+    path.split_once('{')?.1.split_once('}').map(|(name, _)| name)
+}
+
+fn parameter(parameter: &Parameter) -> Json {
+    let schema = match parameter.kind {
+        Kind::Text => json!({"type": "string", "minLength": 1, "maxLength": MAX_VALUE}),
+        Kind::Page => json!({"type": "string"}),
+        Kind::Flag => json!({"type": "boolean"}),
+        Kind::Word(words) => json!({"type": "string", "enum": words()}),
+        Kind::Time => json!({"type": "string", "format": "date-time"}),
+        Kind::Limit => json!({"type": "integer", "minimum": 1, "maximum": MAX_LIMIT, "default": DEFAULT_LIMIT}),
+    };
+    json!({"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema})
+}
+
+fn responses(route: &Route) -> Map<String, Json> {
+    let mut responses = Map::new();
+    let error = |text: &str| json!({"description": text, "content": {"application/json": {"schema": reference("error")}}});
+    let mut refused = |status: &str, text: &str| drop(responses.insert(status.into(), error(text)));
+    refused("421", "The `Host` is not one of ours.");
+    if route.parameters.is_some() {
+        refused("400", "Something is wrong with the address.");
+    }
+    if matches!(route.access, Access::User | Access::Admin) {
+        refused("401", "A token is needed, or the one that came is not taken.");
+        refused("429", "Too many tokens were refused from this address.");
+        refused("500", "A mistake of callcast's.");
+        refused("503", "The keys to check the token with cannot be had now.");
+    }
+    if route.access == Access::Admin {
+        refused("403", "The token has no admin rights.");
+    }
+    let Some(answers) = ANSWERS.iter().find(|answers| answers.operation == route.operation) else { return responses };
+    for (status, text) in answers.errors {
+        let response = if *status == "304" { json!({"description": text}) } else { error(text) };
+        responses.insert((*status).into(), response);
+    }
+    let content = match answers.content {
+        Content::Json(schema) => Some(("application/json", reference(schema))),
+        Content::Document(kind) => Some((kind, json!({"type": "object"}))),
+        Content::Text => Some(("text/plain", json!({"type": "string"}))),
+        Content::Nothing => None,
+    };
+    let mut answer = json!({"description": answers.text});
+    if let (Some((kind, schema)), Some(answer)) = (content, answer.as_object_mut()) {
+        answer.insert("content".into(), json!({kind: {"schema": schema}}));
+    }
+    if route.operation == "getReadiness" {
+        let mut not_ready = answer.clone();
+        if let Some(not_ready) = not_ready.as_object_mut() {
+            not_ready.insert("description".into(), json!("It is not, and the body says why."));
+        }
+        responses.insert("503".into(), not_ready);
+    }
+    responses.insert(answers.status.into(), answer);
+    responses
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_served_is_described_and_what_is_described_is_served() {
+        let routes: Vec<&str> = super::routes().map(|route| route.operation).collect();
+        let described: Vec<&str> = ANSWERS.iter().map(|answers| answers.operation).collect();
+        assert_eq!(routes, described);
+        for (route, answers) in super::routes().zip(ANSWERS) {
+            assert_eq!(name_in(route.path).is_some(), answers.name.is_some(), "{}", route.path);
+            assert_eq!(document()["paths"][route.path][route.method.as_str().to_ascii_lowercase()]["operationId"], route.operation);
+        }
+        let paths = document()["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum::<usize>();
+        let only_for_admins = document()["paths"].as_object().unwrap().values().filter(|item| item.get("servers").is_some()).count();
+        assert_eq!(paths, super::routes().count() + only_for_admins);
+        assert!(super::routes().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
+    }
 }

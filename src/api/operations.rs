@@ -3,6 +3,7 @@
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::health::JournalReport;
 use super::respond::{self, Body};
 use super::routes::Call;
 use crate::state::{Aggregate, DeviceIndex, Table};
@@ -20,7 +21,11 @@ pub async fn alive(_: Call) -> Response<Body> {
 /// `/readyz`
 pub async fn ready(call: Call) -> Response<Body> {
     let mut report = call.context.health.report();
-    report.ready &= !call.context.stop.is_cancelled();
+    if let Some(failing) = call.context.gateway.failing() {
+        let reason = format!("{}; make room on the disk, or look after it", failing.reason);
+        report.journal = JournalReport { failing: true, since: Some(failing.since.to_string()), reason: Some(reason) };
+    }
+    report.ready &= !report.journal.failing && !call.context.stop.is_cancelled();
     let status = if report.ready { StatusCode::OK } else { StatusCode::SERVICE_UNAVAILABLE };
     respond::json(status, &report)
 }

@@ -1,16 +1,40 @@
 //! Responses.
 
+use std::convert::Infallible;
 use std::hash::BuildHasher as _;
+use std::pin::Pin;
+use std::task::{Context, Poll};
 
 use foldhash::fast::FixedState;
-use http_body_util::Full;
-use hyper::body::Bytes;
+use http_body_util::{Either, Full};
+use hyper::body::{Bytes, Frame};
 use hyper::header::{ALLOW, CACHE_CONTROL, CONTENT_TYPE, ETAG, HeaderName, HeaderValue, IF_NONE_MATCH};
 use hyper::{HeaderMap, Response, StatusCode};
 use serde::Serialize;
+use tokio::sync::mpsc;
 
-/// All our bodies are in memory.
-pub type Body = Full<Bytes>;
+/// What is in memory, or comes by and by.
+pub type Body = Either<Full<Bytes>, Streamed>;
+
+/// A body whose chunks another task makes; it ends when that does.
+#[derive(Debug)]
+pub struct Streamed(mpsc::Receiver<Bytes>);
+
+impl Streamed {
+    /// A body of these chunks.
+    pub fn new(chunks: mpsc::Receiver<Bytes>) -> Self {
+        Self(chunks)
+    }
+}
+
+impl hyper::body::Body for Streamed {
+    type Data = Bytes;
+    type Error = Infallible;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Infallible>>> {
+        self.0.poll_recv(cx).map(|chunk| chunk.map(|chunk| Ok(Frame::data(chunk))))
+    }
+}
 
 /// Nothing but our own files; no inline script or style, no frame around us, no form that goes elsewhere.
 const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src 'self'; \
@@ -25,7 +49,12 @@ const ALWAYS: [(&str, &str); 4] = [
 
 /// A response with the headers that all of ours have.
 pub fn with(status: StatusCode, content_type: &'static str, body: impl Into<Bytes>) -> Response<Body> {
-    let mut response = Response::new(Full::new(body.into()));
+    with_body(status, content_type, Either::Left(Full::new(body.into())))
+}
+
+/// The same with any body.
+pub fn with_body(status: StatusCode, content_type: &'static str, body: Body) -> Response<Body> {
+    let mut response = Response::new(body);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(content_type));

@@ -11,12 +11,11 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::config::Config;
-use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
 use super::routes::{self, Found, ROUTES};
-use super::{page, schemas};
+use super::{page, schemas, sharing};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
 use crate::sinks::websocket;
@@ -39,8 +38,6 @@ pub struct Context {
     pub access: Arc<Access>,
     /// Connections by account.
     pub accounts: Arc<Accounts>,
-    /// Tokens that were refused, by address.
-    pub failures: Failures,
     /// A permit per WebSocket client.
     pub clients: Arc<Semaphore>,
     /// A permit per answer that takes a while: [`READS`].
@@ -56,6 +53,17 @@ pub async fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<
     if !context.guard.allows_host(host) {
         return foreign_host(host);
     }
+    let origin = sharing::origin(request.headers(), &context.guard);
+    let asked = origin.as_ref().and_then(|_| sharing::preflight(request.method(), request.headers()));
+    let mut response = match asked {
+        Some(preflight) => preflight,
+        None => dispatched(request, peer, context).await,
+    };
+    origin.into_iter().for_each(|origin| sharing::share(&mut response, origin));
+    response
+}
+
+async fn dispatched(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
     match routes::find(ROUTES, request.method(), request.uri().path()) {
         Found::Route(route, name) => route.answer(request, peer, name, context).await,
         Found::OtherMethods(methods) => respond::method_not_allowed(&methods),

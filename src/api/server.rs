@@ -21,7 +21,6 @@ use tokio_util::task::TaskTracker;
 
 use super::admin::{self, AdminConfig};
 use super::config::Config;
-use super::failures::Failures;
 use super::guard::Guard;
 use super::health::Health;
 use super::router::{self, Context, MetricsSource, READS};
@@ -118,7 +117,6 @@ impl Server {
             }),
             clients: Arc::new(Semaphore::new(config.websocket.max_clients.min(Semaphore::MAX_PERMITS))),
             accounts,
-            failures: Failures::new(access.failures_per_minute()),
             access,
             reads: Arc::new(Semaphore::new(READS)),
             config,
@@ -147,7 +145,6 @@ impl Server {
     /// Asks for tokens as configured.
     #[must_use]
     pub fn with_access(mut self, access: Arc<Access>) -> Self {
-        self.context.failures = Failures::new(access.failures_per_minute());
         self.context.edge = Arc::new(self.context.edge.with_access(Arc::clone(&access)));
         self.context.access = access;
         self

@@ -56,9 +56,9 @@ pub struct Call {
     pub purpose: Purpose,
     /// Who takes part now, as the leg that learnt last sees it.
     pub parties: Arc<Parties>,
-    first: Arc<FirstParties>,
+    pub(super) first: Arc<FirstParties>,
     /// Every line that takes or took part.
-    lines: Vec<Arc<Line>>,
+    pub(super) lines: Vec<Arc<Line>>,
     /// Legs that are up, with their lines.
     pub legs: Vec<(LegKey, Arc<Line>)>,
     pub started: Timestamp,
@@ -69,7 +69,7 @@ pub struct Call {
     /// When a called line answered last: it may have been handed over and rung again since.
     pub last_answer: Option<Timestamp>,
     rung: Vec<Rung>,
-    missed_by: Vec<Arc<Line>>,
+    pub(super) missed_by: Vec<Arc<Line>>,
     /// How many of its legs ring, talk and hold.
     doing: [u32; 3],
     clock: Clock,
@@ -87,6 +87,8 @@ pub struct Call {
     pub asks_about: Option<CallKey>,
     pub pops: Vec<Pop>,
     past: Vec<LegSummary>,
+    /// The ids of calls that became part of it: what is written of its legs may stand under them.
+    pub absorbed: Vec<Uuid>,
     /// When the last leg was gone, while the call may go on elsewhere.
     pub left: Option<Timestamp>,
     /// Whether the last leg that ended was taken out by a feature.
@@ -97,17 +99,30 @@ pub struct Call {
 
 impl Call {
     pub fn new(id: Uuid, global_call: HandlePair, source: Arc<str>, leg: &Leg, purpose: Purpose) -> Self {
+        Self::told(id, global_call, source, Arc::clone(&leg.parties), leg.started, purpose, leg.recovered)
+    }
+
+    /// A call of which as much is known as its first event says.
+    pub fn told(
+        id: Uuid,
+        global_call: HandlePair,
+        source: Arc<str>,
+        parties: Arc<Parties>,
+        started: Timestamp,
+        purpose: Purpose,
+        recovered: bool,
+    ) -> Self {
         Self {
             id,
             global_call,
             aliases: vec![global_call],
             source,
             purpose,
-            parties: Arc::clone(&leg.parties),
+            parties,
             first: Arc::new(FirstParties::unknown()),
             lines: Vec::new(),
             legs: Vec::new(),
-            started: leg.started,
+            started,
             answered: None,
             answered_by: None,
             talked: None,
@@ -126,10 +141,19 @@ impl Call {
             asks_about: None,
             pops: Vec::new(),
             past: Vec::new(),
+            absorbed: Vec::new(),
             left: None,
             split: false,
-            recovered: leg.recovered,
+            recovered,
             unobserved: false,
+        }
+    }
+
+    /// A leg of it is known to the cluster under this id.
+    pub fn know_as(&mut self, global_call: HandlePair) {
+        if !self.aliases.contains(&global_call) && self.aliases.len() < REMEMBERED {
+            self.aliases.push(global_call);
+            self.global_call = global_call;
         }
     }
 
@@ -165,9 +189,9 @@ impl Call {
         self.past.iter().any(|leg| leg.direction == Direction::Outbound)
     }
 
-    /// A leg is known by another key than before.
-    pub fn rename(&mut self, from: LegKey, to: LegKey) {
-        self.legs.iter_mut().filter(|(k, _)| *k == from).for_each(|(k, _)| *k = to);
+    /// A leg is known by another key than before, and its line may be described anew.
+    pub fn rename(&mut self, from: LegKey, to: LegKey, line: &Arc<Line>) {
+        self.legs.iter_mut().filter(|(k, _)| *k == from).for_each(|leg| *leg = (to, Arc::clone(line)));
         self.pops.iter_mut().filter(|pop| pop.leg == from).for_each(|pop| pop.leg = to);
     }
 
@@ -282,8 +306,8 @@ impl Call {
 
     pub fn rings(&mut self, line: &Arc<Line>) {
         // Whoever stopped ringing before passed the call on.
-        self.rung.iter_mut().filter(|rung| rung.stopped.is_some() && !Arc::ptr_eq(&rung.line, line)).for_each(|r| r.passed_on = true);
-        if let Some(rung) = self.rung.iter_mut().find(|rung| Arc::ptr_eq(&rung.line, line)) {
+        self.rung.iter_mut().filter(|rung| rung.stopped.is_some() && !is_same(&rung.line, line)).for_each(|r| r.passed_on = true);
+        if let Some(rung) = self.rung.iter_mut().find(|rung| is_same(&rung.line, line)) {
             rung.stopped = None;
         } else if self.rung.len() < REMEMBERED {
             self.rung.push(Rung { line: Arc::clone(line), stopped: None, passed_on: false });
@@ -292,7 +316,7 @@ impl Call {
 
     /// A leg stopped ringing, unanswered. `passed_on`: a feature took the call elsewhere.
     pub fn stops_ringing(&mut self, at: Timestamp, line: &Arc<Line>, passed_on: bool) {
-        for rung in self.rung.iter_mut().filter(|rung| Arc::ptr_eq(&rung.line, line)) {
+        for rung in self.rung.iter_mut().filter(|rung| is_same(&rung.line, line)) {
             rung.stopped = Some(at);
             rung.passed_on |= passed_on;
         }
@@ -300,7 +324,7 @@ impl Call {
 
     /// Whether the leg's end is a call that its line missed although the conversation goes on. Said once a line.
     pub fn misses(&mut self, line: &Arc<Line>) -> bool {
-        let is_new = self.purpose == Purpose::Conversation && !self.missed_by.iter().any(|known| Arc::ptr_eq(known, line));
+        let is_new = self.purpose == Purpose::Conversation && !self.missed_by.iter().any(|known| is_same(known, line));
         if is_new {
             add(&mut self.missed_by, line);
         }
@@ -358,6 +382,8 @@ impl Call {
     pub fn absorb(&mut self, loser: &mut Self) {
         loser.lines.iter().for_each(|line| add(&mut self.lines, line));
         self.consults.append(&mut loser.consults);
+        let ids = std::iter::once(loser.id).chain(loser.absorbed.drain(..));
+        self.absorbed.extend(ids.take(REMEMBERED.saturating_sub(self.absorbed.len())));
         let room = REMEMBERED.saturating_sub(self.aliases.len());
         self.aliases.extend(loser.aliases.drain(..).take(room));
         if self.parked.is_none() {
@@ -403,8 +429,17 @@ fn place(doing: Doing) -> Option<usize> {
     }
 }
 
-fn add(lines: &mut Vec<Arc<Line>>, line: &Arc<Line>) {
-    if lines.len() < REMEMBERED && !lines.iter().any(|known| Arc::ptr_eq(known, line)) {
+/// Whether it is the same line of the same user. A session that is opened again describes its lines anew.
+fn is_same(one: &Arc<Line>, other: &Arc<Line>) -> bool {
+    let is_described_alike = || {
+        let (device, of) = (&one.device, &other.device);
+        one.dn == other.dn && one.partition == other.partition && device.name == of.name && device.user == of.user
+    };
+    Arc::ptr_eq(one, other) || is_described_alike()
+}
+
+pub(super) fn add(lines: &mut Vec<Arc<Line>>, line: &Arc<Line>) {
+    if lines.len() < REMEMBERED && !lines.iter().any(|known| is_same(known, line)) {
         lines.push(Arc::clone(line));
     }
 }

@@ -17,9 +17,9 @@ use super::{CallModel, Output};
 #[derive(Clone, Debug, Default)]
 pub struct Conference {
     /// Whom the cluster named, by their legs.
-    named: Vec<(HandlePair, Party)>,
+    pub(super) named: Vec<(HandlePair, Party)>,
     /// Who was told to be in it.
-    told: Vec<Party>,
+    pub(super) told: Vec<Party>,
 }
 
 impl CallModel {

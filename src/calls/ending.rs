@@ -18,7 +18,7 @@ const PARKED: u64 = 3_600_000_000;
 
 impl Call {
     /// Until when it is kept without a leg.
-    fn kept_until(&self) -> Option<Timestamp> {
+    pub(super) fn kept_until(&self) -> Option<Timestamp> {
         let left = self.left.filter(|_| self.legs.is_empty())?;
         Some(Timestamp(match (self.split, &self.parked) {
             (true, Some(_)) => left.0 + PARKED,

@@ -48,6 +48,8 @@ pub struct Leg {
     /// The last message about it.
     pub touched: Timestamp,
     pub recovered: bool,
+    /// Known from what an earlier run told of it, and not seen by this one.
+    pub revived: bool,
 }
 
 impl Leg {

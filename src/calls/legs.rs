@@ -88,9 +88,9 @@ impl CallModel {
         let called_waits = self.called_waits(key, state);
         let Some(leg) = self.legs.get(&key) else { return };
         let Some(call) = self.calls.get_mut(&leg.call) else { return };
-        if let Some(kind) = leg::entered(state) {
-            out.push(kind, &source, leg.body(key.leg, call, None, None, false));
-        }
+        // A leg that is busy when it is first seen has no event of its own, but has to be told of.
+        let kind = leg::entered(state).unwrap_or(EventType::LegPartyChanged);
+        out.push(kind, &source, leg.body(key.leg, call, None, None, false));
         // A call found standing was answered before anybody looked: that is no news.
         if call.leg_changed(out.at, leg, None, called_waits) && !new.recovered {
             out.push(EventType::CallAnswered, &source, call.body(out.at, Detail::None));
@@ -125,6 +125,7 @@ impl CallModel {
             answered: false,
             touched: at,
             recovered: new.recovered,
+            revived: false,
         };
         leg.enter(at, state);
         leg

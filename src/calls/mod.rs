@@ -12,6 +12,7 @@
 //! - `pops`: what a user's screen has to show
 //! - `ending`: when a call is over, and its summary
 //! - `reconcile`: what a break left unknown, and legs that the cluster seems to have forgotten
+//! - `revive`: calls of an earlier run, from what it told of them
 //! - `call`, `leg`, `clock`, `parties`, `sessions`: what is known; `words`: the cluster's numbers in the words of our events
 
 mod call;
@@ -27,6 +28,7 @@ mod parted;
 mod parties;
 mod pops;
 mod reconcile;
+pub mod revive;
 mod sessions;
 mod words;
 
@@ -82,7 +84,11 @@ pub struct CallModel {
     deadlines: BTreeSet<(Timestamp, CallKey)>,
     /// Calls whose pops moved to them, until that is told.
     moved_pops: Vec<(Timestamp, CallKey)>,
+    /// Calls of an earlier run with pops that have to go.
+    stray_pops: Vec<CallKey>,
     next_call: u64,
+    /// Tells legs of earlier runs apart until they are found again.
+    next_revived: i32,
 }
 
 /// The two messages that bring a leg have the same fields, each in a struct of its own.
@@ -117,7 +123,9 @@ impl CallModel {
             announced: Announcements::default(),
             deadlines: BTreeSet::new(),
             moved_pops: Vec::new(),
+            stray_pops: Vec::new(),
             next_call: 0,
+            next_revived: 0,
         }
     }
 
@@ -135,7 +143,7 @@ impl CallModel {
 
     /// How many legs are up.
     pub fn legs(&self) -> usize {
-        self.legs.len() + self.sessions.parted()
+        self.legs.len() + self.sessions.parted() + self.sessions.waiting.len()
     }
 
     /// Takes what a session found, and appends what it means to `events`. Times do not go back.
@@ -156,6 +164,9 @@ impl CallModel {
 
     /// Time went on: calls whose legs are gone, and which got none elsewhere, are over.
     pub fn advance(&mut self, at: Timestamp, events: &mut Vec<Event>) {
+        while let Some(call) = self.stray_pops.pop() {
+            self.withdraw_stray_pops(call, &mut Output { at, events });
+        }
         while let Some((moved, call)) = self.moved_pops.pop_if(|(moved, _)| *moved < at) {
             self.tell_moved_pops(call, &mut Output { at: moved, events });
         }

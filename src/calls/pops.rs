@@ -16,15 +16,15 @@ use super::{CallModel, Output, words};
 /// A pop that is up.
 #[derive(Clone, Debug)]
 pub struct Pop {
-    id: PopId,
+    pub id: PopId,
     /// The leg that it shows.
     pub leg: LegKey,
-    line: Arc<Line>,
+    pub line: Arc<Line>,
     /// Whom it shows.
-    remote: Party,
-    answered: bool,
+    pub remote: Party,
+    pub answered: bool,
     /// The call that it showed when it was last told of, until its move to another is told.
-    moved_from: Option<Uuid>,
+    pub moved_from: Option<Uuid>,
 }
 
 /// How a leg ended, as far as its pop is concerned.

@@ -42,6 +42,7 @@ impl CallModel {
         self.sessions.tell(session, notice, out);
         self.part(parting, out.at);
         match notice {
+            Notice::Line { line, change: LineChange::Opened(_) } => self.adopt(session, line),
             Notice::Line { line, change: LineChange::Refused { .. } } => {
                 self.give_up(session, &line.device.name, Some((&line.dn, &line.partition)), out);
             }
@@ -54,6 +55,7 @@ impl CallModel {
             Notice::Resynced { .. } => {
                 let open = self.sessions.open_parted(session);
                 self.close_unobserved(open, out);
+                self.heard(session, out);
             }
             _ => {}
         }
@@ -96,15 +98,26 @@ impl CallModel {
         self.supersede(new.key, out);
         let meanwhile = leg.clock.show(out.at, Doing::of(candidate.state));
         if let Some(call) = self.calls.get_mut(&leg.call) {
-            call.rename(old_key, new.key);
+            call.rename(old_key, new.key, &candidate.line);
             // What it does now it is told of next.
             call.show(out.at, leg.state, meanwhile);
         }
         leg.line = Arc::clone(&candidate.line);
         leg.recovered = true;
+        let revived = std::mem::take(&mut leg.revived);
+        if revived {
+            (leg.origin, leg.ends, leg.site) = (candidate.origin, candidate.ends, candidate.site);
+        }
         self.sessions.joined(new.key, &leg.line);
         self.legs.insert(new.key, leg);
+        let told = out.events.len();
+        if revived {
+            self.consults_again(new.key);
+        }
         self.told_again(new, out);
+        if revived {
+            self.tell_revived(new.key, told, out);
+        }
         true
     }
 
@@ -127,7 +140,7 @@ impl CallModel {
         self.close_unobserved(gone, out);
     }
 
-    fn close_unobserved(&mut self, legs: Vec<(LegKey, Leg)>, out: &mut Output<'_>) {
+    pub(super) fn close_unobserved(&mut self, legs: Vec<(LegKey, Leg)>, out: &mut Output<'_>) {
         for (key, leg) in legs {
             if let Some(call) = self.calls.get_mut(&leg.call) {
                 call.show(out.at, leg.state, 0);

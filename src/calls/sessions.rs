@@ -14,11 +14,14 @@ use crate::time::Timestamp;
 use super::Output;
 use super::leg::{Leg, LegKey};
 use super::parted::{Found, Parted};
+use super::revive::Waiting;
 
 /// All sessions.
 #[derive(Debug, Default)]
 pub struct Sessions {
     sessions: HashMap<SessionId, Session>,
+    /// Legs of an earlier run that are no session's yet.
+    pub waiting: Waiting,
     pub numbers: Arc<NumberPlan>,
 }
 
@@ -160,6 +163,13 @@ impl Sessions {
         self.sessions.get(&session)?.lines.get(&handle).map(|open| Arc::clone(&open.line))
     }
 
+    /// The line as events of this session name it.
+    pub fn known_line(&self, session: SessionId, described: &cti::Line) -> Option<Arc<Line>> {
+        let device = self.sessions.get(&session)?.devices.get(described.device.name.as_str())?;
+        let is_it = |known: &&KnownLine| known.line.dn == described.dn && known.line.partition == described.partition;
+        device.lines.iter().find(is_it).map(|known| Arc::clone(&known.line))
+    }
+
     /// A leg is up on its device.
     pub fn joined(&mut self, key: LegKey, line: &Line) {
         if let Some(device) = self.device_mut(key.session, &line.device.name) {
@@ -212,7 +222,10 @@ impl Sessions {
 
     /// A leg that waits to be found again.
     pub fn parted_mut(&mut self, key: LegKey) -> Option<&mut Leg> {
-        self.sessions.get_mut(&key.session)?.parted.get_mut(key)
+        match self.sessions.get_mut(&key.session) {
+            Some(session) => session.parted.get_mut(key),
+            None => self.waiting.get_mut(key),
+        }
     }
 
     /// The leg from before the break that this existing call is now.

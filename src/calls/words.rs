@@ -179,6 +179,11 @@ pub fn reason(reason: CallReason) -> &'static str {
     }
 }
 
+/// The reason that is written so: the first of those that are written alike.
+pub fn reason_of(word: &str) -> Option<CallReason> {
+    CallReason::VOCABULARY.values.iter().map(|(value, ..)| CallReason(*value)).find(|one| reason(*one) == word)
+}
+
 /// A cause, unless it says that there is none.
 pub fn cause(cause: CallStateCause) -> Option<Cause> {
     let code = cause.0;

@@ -3,6 +3,8 @@
 mod check;
 mod decode;
 mod demo;
+mod erase;
+mod replay;
 mod run;
 mod token;
 
@@ -53,6 +55,10 @@ enum Command {
     /// API tokens
     #[command(subcommand)]
     Token(token::TokenCommand),
+    /// Prints events of the journal, one CloudEvent a line, also while a gateway runs
+    Replay(Box<replay::ReplayArgs>),
+    /// Removes a person or a number from the journal of a gateway that does not run
+    Erase(erase::EraseArgs),
     /// A simulated cluster alone
     Simulate(Box<sim::cli::SimulateArgs>),
     /// Measures a running gateway
@@ -75,6 +81,12 @@ pub enum CommandError {
     /// A capture could not be printed.
     #[error(transparent)]
     Decode(#[from] decode::DecodeCommandError),
+    /// The journal could not be printed.
+    #[error(transparent)]
+    Replay(#[from] replay::ReplayError),
+    /// Nothing could be erased from the journal.
+    #[error(transparent)]
+    Erase(#[from] erase::EraseError),
     /// The demonstration needs a temporary folder for its inventory.
     #[error("cannot write the demonstration's inventory to the temporary folder: {0}; set TMPDIR to a folder that can be written")]
     Demo(std::io::Error),
@@ -105,6 +117,8 @@ impl CommandError {
         let is_mistake = match self {
             Self::Config(_) | Self::NothingToSee => true,
             Self::Simulator(error) => error.is_mistake(),
+            Self::Replay(error) => error.is_mistake(),
+            Self::Erase(error) => error.is_mistake(),
             _ => false,
         };
         ExitCode::from(if is_mistake { 2 } else { 1 })
@@ -121,6 +135,8 @@ impl Cli {
             Command::Check { config } => check::check(&config),
             Command::Decode(args) => decode::run(&args, &mut std::io::stdout().lock()).map_err(Into::into),
             Command::Token(command) => token::run(command),
+            Command::Replay(args) => replay::run(&args, &mut std::io::BufWriter::new(std::io::stdout().lock())).map_err(Into::into),
+            Command::Erase(args) => erase::run(args, &mut std::io::stdout().lock(), &mut std::io::stdin().lock()).map_err(Into::into),
             Command::Simulate(args) => simulate(*args, &log).await,
             Command::Load(args) => load::run(args).await.map_err(Into::into),
         };

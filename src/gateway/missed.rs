@@ -112,5 +112,5 @@ fn frame(reader: &Reader, entry: &Entry) -> Outgoing {
     frame.put_u8(b'}');
     // What was written is UTF-8; the check sum says that it is what was written.
     let text = Utf8Bytes::try_from(frame.freeze()).unwrap_or_default();
-    Outgoing { text, start: head.len(), sequence: entry.sequence, time: entry.time, durable: true }
+    Outgoing { text, start: head.len(), sequence: entry.sequence, time: entry.time, epoch: Some(entry.epoch) }
 }

@@ -10,13 +10,16 @@
 //! - `ingest`: model and encoder; `handover`: the queue to the writer; `telling`: log, fold, publish
 //! - `durability`: what happens while the log takes nothing
 //! - `subscribing`: who may have what, and the cut at which a subscription begins
+//! - `revive`: which calls were up when the run before ended
 //! - `missed`: what a consumer missed, from the log; `keys`: by which it is found there
 
 mod durability;
+pub mod erasure;
 mod handover;
 mod ingest;
 pub mod keys;
 mod missed;
+pub mod revive;
 mod subscribing;
 mod telling;
 pub mod views;
@@ -41,7 +44,7 @@ use ingest::Ingest;
 use telling::Told;
 
 pub use durability::Failing;
-pub use missed::{Missed, Wanted};
+pub use missed::{Missed, Wanted, type_of};
 pub use subscribing::{Forbidden, Lost, Opening, Snapshot};
 
 /// An event on its way to a client: the frame `{"op":"event",…}`, made once for all.
@@ -55,8 +58,8 @@ pub struct Outgoing {
     pub sequence: Sequence,
     /// When the event was read from the cluster.
     pub time: Timestamp,
-    /// It is in the log.
-    pub durable: bool,
+    /// The epoch in which it was written to the log; none when it is not in it.
+    pub epoch: Option<u64>,
 }
 
 impl Outgoing {
@@ -80,6 +83,8 @@ pub struct Gateway {
     readers: Semaphore,
     /// The last event that was told.
     newest: AtomicU64,
+    /// Which calls were up at an event: written down once that is in the log.
+    checkpoint: Mutex<Option<(Sequence, Vec<u8>)>>,
     /// The place of the first event of this run.
     first: Sequence,
     table: Arc<Table>,
@@ -117,6 +122,7 @@ impl Gateway {
             reader,
             readers: Semaphore::new(missed::READERS),
             newest: AtomicU64::new(newest),
+            checkpoint: Mutex::default(),
             first: next,
             table: Arc::default(),
             hub: Hub::default(),

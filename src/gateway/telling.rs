@@ -154,6 +154,7 @@ impl Gateway {
     /// Folds a batch into the table and puts it into mailboxes.
     fn tell(&self, told: &mut Told, batch: &Batch, durable: bool) {
         let mut payloads = std::mem::take(&mut told.payloads);
+        let epoch = durable.then(|| self.reader.epoch());
         for (at, (event, sequence)) in batch.events.iter().zip(batch.first..).enumerate() {
             self.metrics.event(event.kind);
             let encoded = batch.encoded(at);
@@ -165,7 +166,7 @@ impl Gateway {
             };
             // Made of UTF-8 strings alone.
             let text = Utf8Bytes::try_from(frame).unwrap_or_default();
-            payloads.push(Outgoing { text, start, sequence, time: event.time, durable });
+            payloads.push(Outgoing { text, start, sequence, time: event.time, epoch });
         }
         if !durable {
             self.metrics.not_durable.inc_by(batch.events.len() as u64);

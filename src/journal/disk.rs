@@ -7,7 +7,7 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::Path;
 
 /// Makes files and makes them stay. Reading is not its business.
-pub(super) trait Disk: Debug + Send + Sync {
+pub trait Disk: Debug + Send + Sync {
     /// A new file that is appended to; what lay there under its name goes.
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>>;
     /// Gives a file another name, in place of what has it.
@@ -17,7 +17,7 @@ pub(super) trait Disk: Debug + Send + Sync {
 }
 
 /// A file that is appended to.
-pub(super) trait DiskFile: Debug + Send + Sync {
+pub trait DiskFile: Debug + Send + Sync {
     /// Appends some of the bytes; how many.
     fn write(&self, bytes: &[u8]) -> io::Result<usize>;
     /// Cuts it.
@@ -43,7 +43,7 @@ impl dyn DiskFile + '_ {
 
 /// The operating system's.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct RealDisk;
+pub struct RealDisk;
 
 impl Disk for RealDisk {
     fn create(&self, path: &Path) -> io::Result<Box<dyn DiskFile>> {

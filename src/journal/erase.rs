@@ -40,6 +40,13 @@ pub struct Erased {
     pub checkpoint: bool,
 }
 
+impl Erased {
+    /// Nothing was found.
+    pub fn is_nothing(&self) -> bool {
+        self.events == 0 && !self.checkpoint
+    }
+}
+
 const SPAN: usize = 256 * 1024;
 
 pub(super) fn erase(core: &Core, matcher: &dyn Matcher, dry_run: bool) -> Result<Erased, JournalError> {

@@ -50,6 +50,17 @@ impl Journal {
         Self::open_on(options, Arc::new(RealDisk))
     }
 
+    /// Opens the log of a folder that has one.
+    ///
+    /// # Errors
+    /// [`JournalError::Missing`] when it has none; else as [`Journal::open`].
+    pub fn open_existing(options: Options) -> Result<Self, JournalError> {
+        match recovery::known(&options.directory)? {
+            Some(_) => Self::open(options),
+            None => Err(JournalError::Missing { directory: options.directory }),
+        }
+    }
+
     /// A log in a folder of its own, which goes when it is dropped.
     ///
     /// # Errors
@@ -62,7 +73,11 @@ impl Journal {
         Ok(journal)
     }
 
-    pub(super) fn open_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
+    /// The same on a disk of another kind: tests have one that is full when they want it to be.
+    ///
+    /// # Errors
+    /// See [`Journal::open`].
+    pub fn open_on(options: Options, disk: Arc<dyn Disk>) -> Result<Self, JournalError> {
         let directory = options.directory.as_path();
         disk::create_folder(directory).map_err(io("create", directory))?;
         let lock = Lock::take(directory)?;
@@ -155,6 +170,14 @@ impl Journal {
     /// When the disk refuses; what was done until then is done, and it can be tried again.
     pub fn erase(&self, matcher: &dyn Matcher, dry_run: bool) -> Result<Erased, JournalError> {
         erase::erase(&self.core, matcher, dry_run)
+    }
+}
+
+#[cfg(test)]
+impl Journal {
+    /// Removes what is too old at this time, or too much.
+    pub(super) fn retain(&self, now: Timestamp) {
+        self.core.retain(now);
     }
 }
 

@@ -205,6 +205,12 @@ impl Feed {
         }
     }
 
+    /// Where a client stands that has seen an event; none for one that is not in the log.
+    pub fn cursor_of(&self, event: &Outgoing) -> Option<Cursor> {
+        let journal = self.gateway.reader().id();
+        event.epoch.map(|epoch| Cursor { journal, epoch, sequence: event.sequence })
+    }
+
     /// Whether something is to be sent at once.
     pub fn has_more(&self) -> bool {
         self.more || !self.reading.is_empty()

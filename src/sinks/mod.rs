@@ -2,4 +2,5 @@
 
 pub mod asked;
 pub mod feed;
+pub mod sse;
 pub mod websocket;

@@ -142,6 +142,8 @@ impl Directory {
     /// Takes an event that was appended as `sequence`, with its CloudEvents form, into the table.
     pub fn fold(&mut self, table: &Table, event: &Event, sequence: Sequence, encoded: &[u8]) {
         match &event.body {
+            // What an earlier run left over says nothing of a device that this one does not know.
+            Body::Leg(LegBody { line, unobserved: true, .. }) if table.index(line.device.session, &line.device.name).is_none() => {}
             Body::Leg(leg) => self.update(table, event, sequence, &leg.line.device, |view, state| {
                 fold_leg(view, state, leg, event.time, encoded);
             }),
@@ -243,7 +245,8 @@ fn remove(index: &mut Index, text: &str, device: DeviceIndex) {
 }
 
 fn fold_leg(view: &mut DeviceView, state: &mut DeviceState, leg: &LegBody, at: Timestamp, encoded: &[u8]) {
-    state.in_service = true;
+    // Whoever tells of a leg observes it; that one is lost may be told of a device that is out of service.
+    state.in_service |= !leg.unobserved;
     let known = view.legs.iter().position(|l| l.leg == leg.leg && l.line.dn == leg.line.dn && l.line.partition == leg.line.partition);
     match (known, leg.state) {
         (Some(at), LegState::Disconnected) => drop(view.legs.swap_remove(at)),

@@ -1,5 +1,7 @@
 //! A request, and its answer.
 
+use std::net::SocketAddr;
+
 use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -24,8 +26,13 @@ impl Answer {
 }
 
 pub async fn request(edge: &Edge, method: &str, path: &str, headers: &str) -> Answer {
-    let mut stream = TcpStream::connect(edge.address).await.unwrap();
-    let head = format!("{method} {path} HTTP/1.1\r\nHost: {}\r\n{headers}Connection: close\r\n\r\n", edge.address);
+    request_at(edge.address, method, path, headers).await
+}
+
+pub async fn request_at(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    let host = if headers.starts_with("Host:") { String::new() } else { format!("Host: {address}\r\n") };
+    let head = format!("{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n");
     stream.write_all(head.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();

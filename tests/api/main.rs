@@ -6,6 +6,7 @@
 mod ask;
 mod calls;
 mod devices;
+mod documents;
 #[allow(dead_code, reason = "shared with the tests of the edge")]
 #[path = "../edge/harness.rs"]
 mod harness;
@@ -13,4 +14,5 @@ mod harness;
 #[path = "../events/playing.rs"]
 mod playing;
 mod requests;
+mod scopes;
 mod users;

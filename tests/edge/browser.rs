@@ -1,6 +1,7 @@
 //! Chromium, driven through chromedriver.
 
 use std::net::TcpListener;
+use std::os::unix::process::CommandExt as _;
 use std::process::{Child, Command, Stdio};
 
 use fantoccini::{Client, ClientBuilder, Locator};
@@ -22,7 +23,10 @@ pub struct Browser {
 /// A browser; `pop_ups` says whether it lets pages open windows by themselves.
 pub async fn browser(pop_ups: bool) -> Browser {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-    let driver = Command::new("chromedriver").arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).spawn();
+    let mut driver = Command::new("chromedriver");
+    // A group of its own: a test that fails ends the driver and Chromium with it.
+    driver.arg(format!("--port={port}")).stdout(Stdio::null()).stderr(Stdio::null()).process_group(0);
+    let driver = driver.spawn();
     let driver = driver.unwrap_or_else(|error| panic!("cannot start chromedriver: {error}; {MISSING}"));
     let profile = TempDir::new().unwrap();
     let arguments = [
@@ -71,29 +75,39 @@ impl Browser {
         self.client.execute(script, vec![]).await.unwrap()
     }
 
+    /// One of Chromium's own commands.
+    pub async fn dev_tools(&self, command: &str, parameters: Value) {
+        self.client.issue_cmd(DevTools(json!({ "cmd": command, "params": parameters }))).await.unwrap();
+    }
+
     /// Pictures of the page as light and as dark, in target/screenshots.
     pub async fn picture(&self, name: &str) {
         let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("target/screenshots");
         std::fs::create_dir_all(&folder).unwrap();
         for scheme in ["light", "dark"] {
             let parameters = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
-            let command = DevTools(json!({ "cmd": "Emulation.setEmulatedMedia", "params": parameters }));
-            self.client.issue_cmd(command).await.unwrap();
+            self.dev_tools("Emulation.setEmulatedMedia", parameters).await;
             std::fs::write(folder.join(format!("{name}-{scheme}.png")), self.client.screenshot().await.unwrap()).unwrap();
         }
     }
 
+    /// The same as a telephone shows it.
+    pub async fn narrow_picture(&self, name: &str) {
+        let telephone = json!({ "width": 390, "height": 780, "deviceScaleFactor": 1, "mobile": true });
+        self.dev_tools("Emulation.setDeviceMetricsOverride", telephone).await;
+        self.picture(name).await;
+        self.dev_tools("Emulation.clearDeviceMetricsOverride", json!({})).await;
+    }
+
     /// Closes the browser in order, so that nothing of it stays.
-    pub async fn quit(mut self) {
+    pub async fn quit(self) {
         self.client.clone().close().await.unwrap();
-        drop(self.driver.kill());
-        drop(self.driver.wait());
     }
 }
 
 impl Drop for Browser {
     fn drop(&mut self) {
-        drop(self.driver.kill());
+        drop(Command::new("kill").args(["-KILL", "--", &format!("-{}", self.driver.id())]).status());
         drop(self.driver.wait());
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::access::{self, Access};
 use callcast::api::{self, Health, RefusalReport, Report, Server, SessionReport};
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, LineChange, LineHandle, Notice, Observer, SessionId};
@@ -43,7 +44,12 @@ impl Health for Healthy {
         let refusal =
             RefusalReport { cause: "no_such_device".into(), cure: "correct its name".into(), count: 1, examples: vec!["SEP9".into()] };
         let session = SessionReport { session: 0, manager: Some("cucm-pub".into()), state: "in_service".into(), reason: None };
-        Report { ready: self.0, sessions: vec![session], devices: api::DevicesReport { total: 2, in_service: 1, refused: vec![refusal] } }
+        Report {
+            ready: self.0,
+            sessions: vec![session],
+            devices: api::DevicesReport { total: 2, in_service: 1, refused: vec![refusal] },
+            ..Report::default()
+        }
     }
 }
 
@@ -52,13 +58,27 @@ pub async fn edge(change: impl FnOnce(&mut api::Config)) -> Edge {
 }
 
 pub async fn edge_that_is(ready: bool, change: impl FnOnce(&mut api::Config)) -> Edge {
+    made(ready, change, |server, _| server).await
+}
+
+/// A gateway whose server is made otherwise, as one that asks for tokens.
+pub async fn edge_with(change: impl FnOnce(&mut api::Config), make: impl FnOnce(Server, Arc<Metrics>) -> Server) -> Edge {
+    made(true, change, make).await
+}
+
+/// A gateway that asks for tokens as configured.
+pub async fn edge_for(ready: bool, access: &access::Config, change: impl FnOnce(&mut api::Config)) -> Edge {
+    made(ready, change, |server, metrics| server.with_access(Arc::new(Access::new(access, metrics).unwrap()))).await
+}
+
+async fn made(ready: bool, change: impl FnOnce(&mut api::Config), make: impl FnOnce(Server, Arc<Metrics>) -> Server) -> Edge {
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
     change(&mut config);
     let calls = CallModel::new(Ids::seeded(1), false);
     let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
-    let server = server.with_admin(&admin).await.unwrap();
+    let server = make(server.with_admin(&admin).await.unwrap(), Arc::clone(gateway.metrics()));
     let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let stop = CancellationToken::new();
     let running = tokio::spawn(server.run(stop.clone()));

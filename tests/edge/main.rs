@@ -4,9 +4,13 @@
 #![allow(missing_docs)]
 
 mod browser;
+mod client;
 mod harness;
 mod http;
 mod page;
+mod people;
 #[path = "../events/playing.rs"]
 mod playing;
+mod relay;
+mod wall;
 mod websocket;

@@ -2,17 +2,20 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use callcast::cti::{Device, DeviceChange, LineChange, Notice};
 use callcast::ctiqbe::names::{CtiFailure, DeviceOutOfServiceReason, DeviceState, DeviceUnregisteredReason, LineOutOfServiceReason};
+use callcast::journal::{Journal, Options};
 
+use super::disk::SmallDisk;
 use super::playing::{Playing, line, phone};
 use super::stage::{Stage, Told};
 
 /// The events from which the documentation's examples are taken: a few calls, and what else may happen.
 pub fn examples() -> Vec<Told> {
     let flows = ["transfer", "forward", "park", "conference"].map(|name| format!("tests/events/examples/{name}.flow"));
-    flows.iter().flat_map(|flow| play(flow)).chain(other_than_calls()).collect()
+    flows.iter().flat_map(|flow| play(flow)).chain(other_than_calls()).chain(full_disk()).collect()
 }
 
 /// All that there is: the examples, the flows of the catalogue and the recorded sessions.
@@ -32,6 +35,19 @@ fn unobserved() -> Vec<Told> {
     let (mut stage, ringing) = (Stage::new(), Playing::read("tests/events/examples/ringing.flow"));
     stage.play(&ringing);
     ringing.phones().iter().for_each(|device| stage.notice(&Notice::Device { device, change: DeviceChange::Removed }));
+    stage.told()
+}
+
+/// The log takes nothing for a while.
+fn full_disk() -> Vec<Told> {
+    let (disk, folder) = (SmallDisk::default(), tempfile::tempdir().unwrap());
+    let journal = Journal::open_on(Options::new(folder.path()), Arc::new(disk.clone())).unwrap();
+    let mut stage = Stage::with_journal(journal);
+    disk.set_full(true);
+    stage.notice(&Notice::PermissionChanged { control_any_device: true });
+    stage.notice(&Notice::PermissionChanged { control_any_device: false });
+    disk.set_full(false);
+    stage.wait(Duration::from_secs(2));
     stage.told()
 }
 

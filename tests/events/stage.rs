@@ -40,7 +40,12 @@ pub struct Told {
 impl Stage {
     /// A gateway whose session was just connected.
     pub fn new() -> Self {
-        let (calls, journal) = (CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap());
+        Self::with_journal(Journal::temporary().unwrap())
+    }
+
+    /// The same with a log of its own.
+    pub fn with_journal(journal: Journal) -> Self {
+        let calls = CallModel::new(Ids::seeded(1), false);
         let gateway = Gateway::new(calls, journal, Metrics::new().unwrap());
         let mailbox = Arc::new(Mailbox::new(10_000));
         gateway.subscribe(&mailbox, &Filter::everything(), &Scope::everything(), None).unwrap();
@@ -62,6 +67,13 @@ impl Stage {
             self.notice(&Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
         }
         self.now = after(self.now, AFTERWARDS);
+        self.gateway.advance(self.now);
+    }
+
+    /// Time goes on.
+    pub fn wait(&mut self, by: Duration) {
+        // The log is tried again by the clock on the wall.
+        self.now = after(Timestamp::now(), by);
         self.gateway.advance(self.now);
     }
 

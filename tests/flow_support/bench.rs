@@ -3,19 +3,22 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::calls::revive::Revival;
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, SessionId};
 use callcast::ctiqbe::messages::{
     DeviceInServiceEvent, DeviceOutOfServiceEvent, DeviceRegisteredEvent, DeviceRegisteredEventWithLineInfo, DeviceUnregisteredEvent,
-    LineInServiceEvent, LineOutOfServiceEvent, ProviderClosedEvent,
+    ExistingCallCompletedEvent, LineInServiceEvent, LineOutOfServiceEvent, ProviderClosedEvent,
 };
-use callcast::ctiqbe::names::DeviceState;
-use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message as _, VERSION_12_5};
+use callcast::ctiqbe::names::{DeviceState, DeviceUnregisteredReason};
+use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message as _, VERSION_12_5, encode};
 use callcast::event::{Encoder, Event};
 use callcast::sim::Flow;
 use callcast::sim::flow::Message;
 use callcast::time::Timestamp;
 use serde_json::Value as Json;
+
+use super::standing::Standing;
 
 /// How often the model is told the time.
 const STEP: Duration = Duration::from_millis(100);
@@ -51,6 +54,8 @@ struct Place {
     session: SessionId,
     handle: LineHandle,
     line: Arc<Line>,
+    /// It is out of service for the time being.
+    out: bool,
 }
 
 /// A model with the lines of some flows open.
@@ -61,6 +66,7 @@ pub struct Bench {
     now: Duration,
     events: Vec<Event>,
     encoder: Encoder,
+    epoch: u64,
     sequence: u64,
     /// What was told since the lines were open, byte by byte.
     pub told: Vec<Vec<u8>>,
@@ -78,7 +84,7 @@ impl Bench {
     pub fn new(flows: &[Flow], sessions: u16) -> Self {
         let model = CallModel::new(Ids::seeded(1), false);
         let (events, encoder) = (Vec::new(), Encoder::new(9));
-        let mut bench = Self { model, places: Vec::new(), now: Duration::ZERO, events, encoder, sequence: 0, told: Vec::new() };
+        let mut bench = Self { model, places: Vec::new(), now: Duration::ZERO, events, encoder, epoch: 9, sequence: 0, told: Vec::new() };
         for session in 0..sessions {
             bench.notice(SessionId(session), &Notice::Connected { manager: "cucm", cluster: "test" });
         }
@@ -103,10 +109,10 @@ impl Bench {
             let session = SessionId(u16::try_from(place.phone).unwrap() % sessions);
             let (device, dn, partition) = (devices[place.phone].clone(), place.dn.clone(), place.partition.clone());
             let line = Arc::new(Line { device, dn, partition, display_name: place.display.clone() });
-            places.push(Place { session, handle: LineHandle { call_manager: 1, line: handle }, line });
+            places.push(Place { session, handle: LineHandle { call_manager: 1, line: handle }, line, out: false });
         }
         for place in &places {
-            let Place { session, handle, line } = place;
+            let Place { session, handle, line, .. } = place;
             self.notice(*session, &Notice::Device { device: &line.device, change: DeviceChange::InService });
             self.notice(*session, &Notice::Line { line, change: LineChange::Opened(*handle) });
             self.notice(*session, &Notice::Line { line, change: LineChange::InService });
@@ -116,11 +122,59 @@ impl Bench {
 
     /// Plays messages, and goes on for a while.
     pub fn play(&mut self, steps: &[Step]) {
+        self.play_some(steps);
+        self.advance(self.now + AFTERWARDS);
+    }
+
+    /// Plays messages.
+    pub fn play_some(&mut self, steps: &[Step]) {
         for step in steps {
             self.advance(step.at);
             self.message(step);
         }
-        self.advance(self.now + AFTERWARDS);
+    }
+
+    /// Goes on until nobody waits for what may have come while the gateway was away.
+    pub fn wait_long(&mut self) {
+        self.advance(self.now + Duration::from_secs(70));
+    }
+
+    /// The gateway is killed, and starts again beside a cluster where this stands: what was told is all that it knows.
+    pub fn restart(&mut self, sessions: u16, standing: &Standing) {
+        self.epoch += 1;
+        self.encoder = Encoder::new(self.epoch);
+        self.model = CallModel::new(Ids::seeded(self.epoch), false);
+        let revived = Revival::from_story(self.told.iter().map(Vec::as_slice));
+        self.model.revive(revived, usize::from(sessions), self.at(), self.at());
+        for session in 0..sessions {
+            self.notice(SessionId(session), &Notice::Connected { manager: "cucm", cluster: "test" });
+        }
+        for flow in 0..self.places.len() {
+            for at in 0..self.places[flow].len() {
+                let Place { session, handle, line, out } = &mut self.places[flow][at];
+                // Another session, other handles.
+                handle.line += 1000;
+                let (session, handle, line, out) = (*session, *handle, Arc::clone(line), *out);
+                if out {
+                    let change = DeviceChange::Unregistered(DeviceUnregisteredReason::UNKNOWN);
+                    self.notice(session, &Notice::Device { device: &line.device, change });
+                    continue;
+                }
+                self.notice(session, &Notice::Device { device: &line.device, change: DeviceChange::InService });
+                self.notice(session, &Notice::Line { line: &line, change: LineChange::Opened(handle) });
+                self.notice(session, &Notice::Line { line: &line, change: LineChange::InService });
+                for bytes in standing.existing(flow, at, handle.line) {
+                    self.notice(session, &Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
+                }
+                let all = ExistingCallCompletedEvent { line_call_manager_id: handle.call_manager, line_id: handle.line };
+                let mut bytes = Vec::new();
+                encode(&all, VERSION_12_5, &mut bytes);
+                self.notice(session, &Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
+            }
+        }
+        for session in 0..sessions {
+            self.notice(SessionId(session), &Notice::Resynced { in_service: 0, refused: 0 });
+        }
     }
 
     /// Every device says that it is idle, and again when it is asked; then time goes on.
@@ -146,6 +200,20 @@ impl Bench {
     /// How many legs and calls are up.
     pub fn standing(&self) -> (usize, usize) {
         (self.model.legs(), self.model.calls())
+    }
+
+    /// How many legs are up.
+    pub fn legs(&self) -> usize {
+        self.model.legs()
+    }
+
+    /// The flows and places that are out of service.
+    pub fn out_of_service(&self) -> Vec<(usize, usize)> {
+        let of_flow = |(flow, places): (usize, &Vec<Place>)| {
+            let out = places.iter().enumerate().filter(|(_, place)| place.out);
+            out.map(|(at, _)| (flow, at)).collect::<Vec<_>>()
+        };
+        self.places.iter().enumerate().flat_map(of_flow).collect()
     }
 
     /// What was told since the lines were open.
@@ -185,10 +253,18 @@ impl Bench {
             assert_ne!(step.message.spec.id, ProviderClosedEvent::ID, "the end of a session is not played here");
             return;
         };
-        let Place { session, handle, line } = &self.places[step.flow][at];
-        let (session, line) = (*session, Arc::clone(line));
+        let Place { session, handle, line, .. } = &self.places[step.flow][at];
+        let (session, handle, line) = (*session, *handle, Arc::clone(line));
         let bytes = step.message.frame(0, handle.line, VERSION_12_5);
         let frame = Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap();
+        let comes = [LineInServiceEvent::ID, DeviceInServiceEvent::ID, DeviceRegisteredEvent::ID, DeviceRegisteredEventWithLineInfo::ID];
+        let goes = [LineOutOfServiceEvent::ID, DeviceOutOfServiceEvent::ID, DeviceUnregisteredEvent::ID];
+        for of_device in self.places[step.flow].iter_mut().filter(|place| place.line.device.name == line.device.name) {
+            of_device.out = (of_device.out || goes.contains(&frame.id)) && !comes.contains(&frame.id);
+        }
+        if comes.contains(&frame.id) {
+            self.notice(session, &Notice::Line { line: &line, change: LineChange::Opened(handle) });
+        }
         let device = &line.device;
         let of_device = |change| Notice::Device { device, change };
         let of_line = |change| Notice::Line { line: &line, change };

@@ -8,9 +8,12 @@ export class Devices {
   all = new Map();
   /** Devices that came, went or changed since the last `take`. */
   changed = new Set();
+  /** Some are other objects than before. */
+  replaced = false;
 
   snapshot(devices, begins) {
     if (begins) this.all.clear();
+    this.replaced = true;
     for (const from of devices) {
       const device = {
         name: from.device.name,
@@ -41,7 +44,7 @@ export class Devices {
     device.model = data.device.model;
     const before = device.state;
     change(device, type, data);
-    if (data.removed) this.all.delete(device.name);
+    if (data.removed) this.replaced = this.all.delete(device.name);
     settle(device);
     if (device.state !== before) device.since = time;
     this.changed.add(device.name);
@@ -58,6 +61,7 @@ export class Devices {
   #meet({ device: { name, model, kind } }) {
     const device = { name, model, kind, user: "", lines: [], inService: false, restriction: null, since: null, sequence: 0, legs: new Map() };
     this.all.set(name, settle(device));
+    this.replaced = true;
     return device;
   }
 }
@@ -97,12 +101,4 @@ function settle(device) {
 
 function legKey(data) {
   return `${data.line.dn}/${data.line.partition}/${data.leg_id}`;
-}
-
-/** Whom a leg is with, in words. */
-export function partyText(party) {
-  if (!party) return { who: "Unknown caller", number: "" };
-  const withheld = party.presentation === "restricted";
-  const number = withheld ? "Number withheld" : (party.number ?? "");
-  return { who: party.name || number || "Unknown caller", number: party.name ? number : "", withheld };
 }

@@ -1,6 +1,7 @@
 // The wall: only the tiles that can be seen exist.
 
-import { partyText } from "./devices.js";
+import { element, make, write } from "./dom.js";
+import { clock, partyText } from "./words.js";
 
 const STATES = [
   ["ringing", "Ringing"],
@@ -22,13 +23,13 @@ const [TILE_WIDTH, TILE_HEIGHT, GAP] = [236, 98, 10];
 /** Milliseconds between two sortings that nobody asked for. */
 const RESORT = 250;
 
-const element = (id) => document.getElementById(id);
-
 export class Wall {
   #devices;
   #shown = [];
   #tiles = new Map();
   #only = new Set();
+  #sorted = [];
+  #sortedBy = "";
   #sortedAt = 0;
   #dirty = true;
   #frame = 0;
@@ -90,8 +91,9 @@ export class Wall {
     const columns = Math.max(1, Math.floor((width + GAP) / (TILE_WIDTH + GAP)));
     const tileWidth = (width - GAP * (columns - 1)) / columns;
     const step = TILE_HEIGHT + GAP;
-    grid.style.height = `${Math.ceil(this.#shown.length / columns) * step}px`;
     const above = -grid.getBoundingClientRect().top;
+    const height = `${Math.ceil(this.#shown.length / columns) * step}px`;
+    if (grid.style.height !== height) grid.style.height = height;
     const first = Math.max(0, Math.floor(above / step) - 1) * columns;
     const last = Math.min(this.#shown.length, (Math.floor((above + innerHeight) / step) + 2) * columns);
     const seen = new Set();
@@ -99,11 +101,7 @@ export class Wall {
       const device = this.#shown[at];
       seen.add(device.name);
       const tile = this.#tiles.get(device.name) ?? this.#tile(device.name);
-      const place = `translate(${(at % columns) * (tileWidth + GAP)}px, ${Math.floor(at / columns) * step}px)`;
-      if (tile.root.style.transform !== place) tile.root.style.transform = place;
-      tile.root.style.width = `${tileWidth}px`;
-      tile.root.setAttribute("aria-posinset", at + 1);
-      tile.root.setAttribute("aria-setsize", this.#shown.length);
+      place(tile, at, columns, tileWidth, this.#shown.length);
       fillTile(tile, device);
     }
     for (const [name, tile] of this.#tiles) {
@@ -126,19 +124,31 @@ export class Wall {
     this.#sortedAt = performance.now();
     const wanted = element("search").value.trim().toLowerCase();
     const counts = Object.fromEntries(STATES.map(([state]) => [state, 0]));
-    this.#shown = [];
-    for (const device of this.#devices.all.values()) {
+    const shown = [];
+    for (const device of this.#ordered()) {
       counts[device.state] += 1;
-      if ((!this.#only.size || this.#only.has(device.state)) && (!wanted || device.text.includes(wanted))) this.#shown.push(device);
+      if ((!this.#only.size || this.#only.has(device.state)) && (!wanted || device.text.includes(wanted))) shown.push(device);
     }
-    const order = ORDERS[element("order").value];
-    // Names of phones are hexadecimal: as plain text they are in the order of their addresses.
-    this.#shown.sort((a, b) => order(a, b) || (a.name < b.name ? -1 : 1));
+    this.#shown = shown;
     for (const [state, count] of this.#chips) count.textContent = counts[state].toLocaleString("en");
     element("ringing").textContent = counts.ringing ? `${counts.ringing} ringing` : "";
     const nothing = element("nothing");
     nothing.hidden = this.#shown.length > 0 || !this.#loaded;
     nothing.textContent = this.#devices.all.size ? "No device matches." : "No device yet.\nDevices appear here as the gateway opens them.";
+  }
+
+  /** All devices in the order that is wanted. By name it stays what it was until one comes or goes; else most are in their place already. */
+  #ordered() {
+    const by = element("order").value;
+    const all = this.#devices.all;
+    const stale = this.#sorted.length !== all.size || this.#sortedBy !== by || this.#devices.replaced;
+    if (stale) this.#sorted = [...all.values()];
+    if (!stale && by === "name") return this.#sorted;
+    this.#devices.replaced = false;
+    this.#sortedBy = by;
+    const order = ORDERS[by];
+    // Names of phones are hexadecimal: as plain text they are in the order of their addresses.
+    return this.#sorted.sort((a, b) => order(a, b) || (a.name < b.name ? -1 : 1));
   }
 
   #tile(name) {
@@ -153,14 +163,26 @@ export class Wall {
   }
 }
 
+/** Where a tile is; what it has already is not touched, for the browser would lay it out again. */
+function place(tile, at, columns, width, of) {
+  const where = `${at}/${columns}/${width}/${of}`;
+  if (tile.where === where) return;
+  tile.where = where;
+  tile.root.style.transform = `translate(${(at % columns) * (width + GAP)}px, ${Math.floor(at / columns) * (TILE_HEIGHT + GAP)}px)`;
+  tile.root.style.width = `${width}px`;
+  tile.root.setAttribute("aria-posinset", at + 1);
+  tile.root.setAttribute("aria-setsize", of);
+}
+
 function fillTile(tile, device) {
-  tile.root.dataset.state = device.state;
+  if (tile.root.dataset.state !== device.state) tile.root.dataset.state = device.state;
   write(tile.number, device.lines.join(", ") || "No line");
   write(tile.name, device.name);
   write(tile.user, [device.user, device.model].filter(Boolean).join(" · "));
   const words = describe(device);
   write(tile.word, words);
-  tile.root.title = device.state === "restricted" ? `${device.restriction.reason ?? ""}\n${device.restriction.cure ?? ""}`.trim() : words;
+  const title = device.state === "restricted" ? `${device.restriction.reason ?? ""}\n${device.restriction.cure ?? ""}`.trim() : words;
+  if (tile.root.title !== title) tile.root.title = title;
   write(tile.since, device.leg && device.since ? clock(Date.now() - Date.parse(device.since)) : "");
 }
 
@@ -172,24 +194,4 @@ function describe(device) {
   const party = number ? `${who} · ${number}` : who;
   if (device.state === "ringing") return `Ringing: ${party}`;
   return device.leg.remote || device.leg.state === "connected" ? `${LEG_WORDS[device.leg.state] ?? device.leg.state} ${party}` : (LEG_WORDS[device.leg.state] ?? device.leg.state);
-}
-
-function clock(milliseconds) {
-  const seconds = Math.max(0, Math.floor(milliseconds / 1000));
-  const [hours, rest] = [Math.floor(seconds / 3600), seconds % 3600];
-  const minutes = `${Math.floor(rest / 60)}:${String(rest % 60).padStart(2, "0")}`;
-  return hours ? `${hours}:${minutes.padStart(5, "0")}` : minutes;
-}
-
-// Writing what stands there already would cost a layout.
-function write(node, text) {
-  if (node.textContent !== text) node.textContent = text;
-}
-
-/** An element; the text is only ever text. */
-export function make(tag, className = "", text = "") {
-  const node = document.createElement(tag);
-  if (className) node.className = className;
-  if (text) node.textContent = text;
-  return node;
 }

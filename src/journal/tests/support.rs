@@ -46,6 +46,11 @@ pub fn keys(sequence: Sequence) -> Keys {
     keys
 }
 
+/// A second for each place, and far from now: retention by the machine's clock finds nothing that is old.
+pub fn time(sequence: Sequence) -> Timestamp {
+    Timestamp(4_000_000_000_000_000 + sequence * 1_000_000)
+}
+
 pub fn device(n: u64) -> Key {
     Key::new(DEVICE, format!("SEP{n}"))
 }
@@ -55,7 +60,7 @@ pub fn append(journal: &Journal, sequences: impl IntoIterator<Item = Sequence>) 
     let events: Vec<_> = sequences.into_iter().map(|sequence| (sequence, keys(sequence), event(sequence))).collect();
     journal.append(events.iter().map(|(sequence, keys, event)| Record {
         sequence: *sequence,
-        time: Timestamp(sequence * 1_000_000),
+        time: time(*sequence),
         keys,
         event: event.as_bytes(),
     }))
@@ -69,7 +74,7 @@ pub fn all(reader: &Reader) -> Vec<Sequence> {
 pub fn places(page: &Page) -> Vec<Sequence> {
     let place = |entry: &Entry| {
         assert_eq!(entry.event, event(entry.sequence), "event {}", entry.sequence);
-        assert_eq!((&entry.keys, entry.time), (&keys(entry.sequence), Timestamp(entry.sequence * 1_000_000)));
+        assert_eq!((&entry.keys, entry.time), (&keys(entry.sequence), time(entry.sequence)));
         entry.sequence
     };
     page.entries.iter().map(place).collect()
@@ -154,4 +159,20 @@ impl DiskFile for FaultyFile {
     fn sync_data(&self) -> io::Result<()> {
         self.disk.sync()
     }
+}
+
+/// Files of the log with this ending, in the order of their places.
+pub fn files(folder: &TempDir, extension: &str) -> Vec<std::path::PathBuf> {
+    let files = std::fs::read_dir(options(folder).directory).unwrap().map(|file| file.unwrap().path());
+    let mut files: Vec<_> = files.filter(|path| path.extension().is_some_and(|e| e == extension)).collect();
+    files.sort();
+    files
+}
+
+pub fn indexes(folder: &TempDir) -> Vec<std::path::PathBuf> {
+    files(folder, "idx")
+}
+
+pub fn remove_indexes(folder: &TempDir) {
+    indexes(folder).iter().for_each(|path| std::fs::remove_file(path).unwrap());
 }

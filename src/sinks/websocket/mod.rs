@@ -9,8 +9,8 @@
 mod accepted;
 mod client;
 mod config;
-mod protocol;
-mod snapshot;
+pub(super) mod protocol;
+pub(super) mod snapshot;
 
 use std::sync::Arc;
 

@@ -15,7 +15,7 @@ use crate::time::Timestamp;
 /// The longest id of a subscription, in bytes: it is repeated in every answer.
 const MAX_ID: usize = 128;
 
-const OPS: [&str; 3] = ["authenticate", "subscribe", "unsubscribe"];
+const OPS: [&str; 4] = ["authenticate", "ping", "subscribe", "unsubscribe"];
 const SUBSCRIBE_KEYS: [&str; 8] = ["op", "id", "devices", "lines", "users", "all", "types", "after"];
 
 /// What a client asks for.
@@ -60,7 +60,7 @@ pub enum Refused {
     Binary,
     #[error("the message has {length} bytes and the limit is {limit} (max_message_bytes): split it into several subscriptions")]
     TooLong { length: usize, limit: usize },
-    #[error("\"op\" is missing or not a string; it is \"authenticate\", \"subscribe\" or \"unsubscribe\"")]
+    #[error("\"op\" is missing or not a string; it is \"authenticate\", \"subscribe\", \"unsubscribe\" or \"ping\"")]
     MissingOp,
     #[error("there is no op {op:?}; did you mean {nearest:?}?")]
     UnknownOp { op: String, nearest: &'static str },
@@ -172,6 +172,7 @@ impl Request {
                 let token = object.get("token").and_then(Value::as_str).ok_or(Refused::MissingToken)?;
                 Ok(Self::Authenticate(Token(token.to_owned())))
             }
+            "ping" => Ok(Self::Ping),
             "unsubscribe" => Ok(Self::Unsubscribe { id: id.ok_or(Refused::MissingId)? }),
             op => Err(Refused::UnknownOp { op: excerpt(op), nearest: nearest(op, &OPS) }),
         }
@@ -204,6 +205,7 @@ fn excerpt(text: &str) -> String {
 enum Answer<'a> {
     Subscribed { id: &'a str, cursor: String, recovered: bool },
     Unsubscribed { id: &'a str },
+    Pong,
     Live { id: &'a str, cursor: String },
     Gap { count: u64, cursor: String },
     Authenticated { account: &'a str, expires: Option<String>, scope: ScopeAnswer<'a>, admin: bool },
@@ -232,6 +234,11 @@ pub fn lost(lost: Lost) -> String {
 /// The answer to an `unsubscribe`.
 pub fn unsubscribed(id: &str) -> String {
     text(&Answer::Unsubscribed { id })
+}
+
+/// The answer to a `ping`.
+pub fn pong() -> String {
+    text(&Answer::Pong)
 }
 
 /// A subscription is up to date.

@@ -23,7 +23,7 @@ struct Window {
 
 /// What a failure means.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Standing {
+pub(super) enum Standing {
     /// It is one among few.
     Within,
     /// It is the first one too many.
@@ -34,25 +34,25 @@ pub enum Standing {
 
 /// Counts failures by address.
 #[derive(Debug)]
-pub struct Failures {
+pub(super) struct Failures {
     limit: u32,
     windows: Mutex<HashMap<IpAddr, Window>>,
 }
 
 impl Failures {
     /// Nobody failed yet; `limit` failures in a minute are few.
-    pub fn new(limit: u32) -> Self {
+    pub(super) fn new(limit: u32) -> Self {
         Self { limit, windows: Mutex::default() }
     }
 
     /// Whether an address had too many refused.
-    pub fn is_beyond(&self, address: IpAddr, now: Timestamp) -> bool {
+    pub(super) fn is_beyond(&self, address: IpAddr, now: Timestamp) -> bool {
         let windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         windows.get(&network(address)).is_some_and(|window| now.since(window.began) < WINDOW && window.failures > self.limit)
     }
 
     /// Counts one more.
-    pub fn count(&self, address: IpAddr, now: Timestamp) -> Standing {
+    pub(super) fn count(&self, address: IpAddr, now: Timestamp) -> Standing {
         let address = network(address);
         let mut windows = self.windows.lock().unwrap_or_else(PoisonError::into_inner);
         if windows.len() >= REMEMBERED && !windows.contains_key(&address) {
@@ -114,7 +114,9 @@ mod tests {
     #[test]
     fn no_more_than_so_many_addresses_are_remembered() {
         let failures = Failures::new(1);
-        (0..20_000_u32).for_each(|i| drop(failures.count(IpAddr::V4(i.into()), at(1))));
+        (0..20_000_u32).for_each(|i| {
+            failures.count(IpAddr::V4(i.into()), at(1));
+        });
         assert_eq!(failures.windows.lock().unwrap().len(), REMEMBERED);
     }
 }

@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::components::{self, reference};
 use super::query::{DEFAULT_LIMIT, Kind, MAX_LIMIT, MAX_VALUE, Parameter};
 use super::respond::{self, Body};
-use super::routes::{ADMIN_ROUTES, Access, Call, ROUTES, Route};
+use super::routes::{Access, Call, Listener, ROUTES, Route};
 
 /// What an operation answers when all is well, and what else beside the errors that follow from its route.
 struct Answers {
@@ -29,6 +29,8 @@ enum Content {
     Document(&'static str),
     /// Text.
     Text,
+    /// Server-sent events.
+    Stream,
     /// Nothing.
     Nothing,
 }
@@ -90,6 +92,18 @@ const ANSWERS: &[Answers] = &[
             ("503", "There are as many clients as there may be, or the gateway stops."),
         ],
     },
+    answers(
+        "streamEvents",
+        "The stream, until the token is over, the client falls behind or the gateway stops. `event` is the type of an event, or the `op` of a \
+         frame as on the WebSocket; `id` is the cursor.",
+        Content::Stream,
+        &[
+            ("400", "The query asks for what there is not, or for nothing."),
+            ("403", "A device, line or user is not among what the token may see, or does not exist."),
+            ("429", "The account has as many connections as it may have, or too many tokens were refused."),
+            ("503", "There are as many clients as there may be, or the keys to check the token with cannot be had now."),
+        ],
+    ),
     answers("getConfig", "The page's settings.", Content::Json("config"), &[]),
     answers("getOpenApi", "This document.", Content::Document("application/json"), &[UNCHANGED]),
     answers("getAsyncApi", "The document.", Content::Document("application/json"), &[UNCHANGED]),
@@ -113,19 +127,13 @@ pub async fn serve(call: Call) -> Response<Body> {
     respond::unchanging(call.request.headers(), "application/json", DOCUMENT.clone())
 }
 
-/// Everything that is served, each operation once: some are on both listeners.
-fn routes() -> impl Iterator<Item = &'static Route> {
-    let on_both = |route: &&Route| ROUTES.iter().any(|other| other.operation == route.operation);
-    ROUTES.iter().chain(ADMIN_ROUTES.iter().filter(move |route| !on_both(route)))
-}
-
 /// The whole document.
 fn document() -> Json {
     let mut paths: Map<String, Json> = Map::new();
-    for route in routes() {
+    for route in ROUTES {
         let Some(item) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() else { continue };
         item.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
-        if !ROUTES.iter().any(|on_both| on_both.path == route.path) {
+        if !route.on.contains(&Listener::Api) {
             item.insert("servers".into(), json!([{"url": "http://localhost:9090", "description": "The admin listener: `admin.listen`."}]));
         }
     }
@@ -160,7 +168,9 @@ fn operation(route: &Route) -> Json {
     let name = name_in(route.path).zip(answers.and_then(|answers| answers.name));
     let in_path =
         name.map(|(name, text)| json!({"name": name, "in": "path", "required": true, "description": text, "schema": {"type": "string"}}));
-    let parameters: Vec<Json> = in_path.into_iter().chain(route.parameters.unwrap_or_default().iter().map(parameter)).collect();
+    let in_query = route.parameters.unwrap_or_default().iter().map(parameter);
+    let of_stream = if route.operation == "streamEvents" { stream_parameters() } else { Vec::new() };
+    let parameters: Vec<Json> = in_path.into_iter().chain(in_query).chain(of_stream).collect();
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
     }
@@ -170,6 +180,22 @@ fn operation(route: &Route) -> Json {
         Access::Itself => drop(operation.insert("security".into(), json!([{"bearer": []}, {}]))),
     }
     operation.into()
+}
+
+/// What a stream may be asked for: it reads its own query, in which names may stand several times.
+fn stream_parameters() -> Vec<Json> {
+    let several = |name: &str, text: &str| json!({"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": {"type": "string"}}, "explode": true});
+    let one = |place: &str, name: &str, schema: Json, text: &str| json!({"name": name, "in": place, "description": text, "schema": schema});
+    let text = json!({"type": "string"});
+    vec![
+        several("device", "Names of devices."),
+        several("line", "Directory numbers."),
+        several("user", "Ids of users."),
+        one("query", "all", json!({"type": "boolean"}), "All that may be seen."),
+        several("type", "Only events of these types, as `leg.alerting`, or families, as `leg.*`."),
+        one("query", "after", text.clone(), "The last cursor that was seen: what was missed since is told first."),
+        one("header", "Last-Event-ID", text, "The same, as browsers send it when they connect again; it counts more."),
+    ]
 }
 
 fn name_in(path: &str) -> Option<&str> {
@@ -214,6 +240,7 @@ fn responses(route: &Route) -> Map<String, Json> {
         Content::Json(schema) => Some(("application/json", reference(schema))),
         Content::Document(kind) => Some((kind, json!({"type": "object"}))),
         Content::Text => Some(("text/plain", json!({"type": "string"}))),
+        Content::Stream => Some(("text/event-stream", json!({"type": "string"}))),
         Content::Nothing => None,
     };
     let mut answer = json!({"description": answers.text});
@@ -237,16 +264,16 @@ mod tests {
 
     #[test]
     fn what_is_served_is_described_and_what_is_described_is_served() {
-        let routes: Vec<&str> = super::routes().map(|route| route.operation).collect();
+        let routes: Vec<&str> = ROUTES.iter().map(|route| route.operation).collect();
         let described: Vec<&str> = ANSWERS.iter().map(|answers| answers.operation).collect();
         assert_eq!(routes, described);
-        for (route, answers) in super::routes().zip(ANSWERS) {
+        for (route, answers) in ROUTES.iter().zip(ANSWERS) {
             assert_eq!(name_in(route.path).is_some(), answers.name.is_some(), "{}", route.path);
             assert_eq!(document()["paths"][route.path][route.method.as_str().to_ascii_lowercase()]["operationId"], route.operation);
         }
         let paths = document()["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum::<usize>();
-        let only_for_admins = document()["paths"].as_object().unwrap().values().filter(|item| item.get("servers").is_some()).count();
-        assert_eq!(paths, super::routes().count() + only_for_admins);
-        assert!(super::routes().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
+        let servers = ROUTES.iter().filter(|route| !route.on.contains(&Listener::Api)).count();
+        assert_eq!(paths, ROUTES.len() + servers);
+        assert!(ROUTES.iter().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
     }
 }

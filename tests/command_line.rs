@@ -272,6 +272,41 @@ fn nobody_listening_is_told_with_what_to_look_at() {
 }
 
 #[test]
+fn the_journal_is_read_beside_its_gateway_outlives_it_and_forgets_a_user() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_cluster, manager, _) = cluster(folder.path(), &[]);
+    let config = configuration(folder.path(), &manager, "callcast", "");
+    let config = config.to_str().unwrap();
+    let (mut gateway, address) = gateway(Path::new(config));
+    wait_until_ready(&address, |status, _| status == 200);
+    let told = || {
+        let replayed = output(&["replay", "--config", config, "--type", "device.in_service"]);
+        assert!(replayed.status.success(), "{}", stderr(&replayed));
+        let lines = String::from_utf8(replayed.stdout).unwrap();
+        lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect::<Vec<serde_json::Value>>()
+    };
+    let deadline = Instant::now() + LIMIT;
+    while told().len() < 10 {
+        assert!(Instant::now() < deadline);
+    }
+    let refused = output(&["erase", "--config", config, "--user", "user3", "--yes"]);
+    assert_eq!(refused.status.code(), Some(1));
+    assert!(stderr(&refused).contains(&format!("in use by process {}", gateway.child.id())), "{}", stderr(&refused));
+    let second = output(&["run", "--config", config]);
+    assert!(!second.status.success() && stderr(&second).contains("stop that gateway first"), "{}", stderr(&second));
+
+    gateway.signal("-KILL");
+    gateway.wait();
+    assert_eq!(told().len(), 10);
+    let erased = output(&["erase", "--config", config, "--user", "user3", "--yes"]);
+    assert!(erased.status.success(), "{}", stderr(&erased));
+    assert!(String::from_utf8_lossy(&erased.stdout).starts_with("erased: "));
+    let left = told();
+    assert_eq!(left.len(), 9);
+    assert!(left.iter().all(|event| event["data"]["user"]["id"] != "user3"), "{left:?}");
+}
+
+#[test]
 fn check_says_what_a_configuration_would_do() {
     let folder = tempfile::tempdir().unwrap();
     let numbers = "[numbers]\nregion = 'FR'\nextension = [{ pattern = '1xxx', e164 = '+33123401xxx' }]";

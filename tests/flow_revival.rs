@@ -27,6 +27,9 @@ use flow_support::diff::diff;
 use flow_support::invariants::faults;
 use flow_support::outcome::outcome;
 use flow_support::standing::{Standing, Whose};
+use proptest::collection::vec;
+use proptest::prelude::*;
+use proptest::sample::Index;
 use serde_json::Value as Json;
 
 /// The flows with messages, read once.
@@ -227,4 +230,36 @@ fn some_of_the_legs_may_be_gone() {
 #[test]
 fn what_was_not_written_any_more_harms_nothing() {
     report(&every_cut(now_and_then(), |after| How { unwritten: 1 + after % 3, ..ALL_STAY }, nothing_more));
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: ProptestConfig::default().cases / 4, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// A log may have holes: events that were erased, trimmed or never written.
+    #[test]
+    fn a_story_with_holes_wedges_nothing(which: Index, end: Index, holes in vec(any::<Index>(), 0..12), damage in vec(any::<Index>(), 0..3)) {
+        let (_, flow) = which.get(playable());
+        let flows = std::slice::from_ref(flow);
+        let all = steps(flows, &[Duration::ZERO]);
+        let mut bench = Bench::new(flows, 1);
+        bench.play_some(&all[..=end.index(all.len())]);
+        for hole in holes {
+            if !bench.told.is_empty() {
+                bench.told.remove(hole.index(bench.told.len()));
+            }
+        }
+        for damage in damage {
+            if !bench.told.is_empty() {
+                let at = damage.index(bench.told.len());
+                let bytes = &mut bench.told[at];
+                bytes.truncate(damage.index(bytes.len()));
+            }
+        }
+        bench.restart(1, &Standing::default());
+        bench.wait_long();
+        if bench.standing() != (0, 0) {
+            bench.go_idle();
+        }
+        prop_assert_eq!(bench.standing(), (0, 0));
+    }
 }

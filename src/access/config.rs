@@ -346,3 +346,91 @@ pub(super) fn fetchable(text: &str) -> Option<Url> {
     let is_safe = url.scheme() == "https" || (url.scheme() == "http" && is_loopback);
     (is_safe && url.username().is_empty() && url.password().is_none()).then_some(url)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const TOKEN: &str = "[[token]]\nname = 'crm'\nsha256 = '0000000000000000000000000000000000000000000000000000000000000000'\n";
+    const ISSUER: &str = "[[issuer]]\nissuer = 'https://login.example'\naudience = ['callcast']\n";
+
+    fn parse(text: &str) -> Config {
+        toml::from_str(text).unwrap()
+    }
+
+    fn wrong(text: &str) -> String {
+        parse(text).check().unwrap_err().iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")
+    }
+
+    #[test]
+    fn what_is_right_is_right() {
+        parse("").check().unwrap();
+        parse(&format!("{TOKEN}users = ['bsmith']\n")).check().unwrap();
+        for keys in [
+            "algorithms = ['HS256']\nsecret_file = 'x'",
+            "algorithms = ['RS256', 'ES256', 'EdDSA']\njwks_url = 'https://login.example/keys'\nca_file = 'x'",
+            "algorithms = ['EdDSA']\nkey_file = 'x'",
+            "algorithms = ['ES256']\njwks_url = 'http://[::1]:8000/keys'",
+            "algorithms = ['ES256']\njwks_url = 'http://localhost/keys'",
+        ] {
+            assert_eq!(parse(&format!("{ISSUER}{keys}\n")).check().unwrap(), []);
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_api_token_is_named() {
+        let good = format!("{TOKEN}everything = true\n");
+        for (text, expected) in [
+            (TOKEN.to_owned(), "may see nothing"),
+            (format!("{TOKEN}users = ['']\n"), "`users` has an empty text"),
+            (good.replace("crm", ""), "no `name`"),
+            (good.replace("00000000'", "'"), "not 64 hexadecimal digits"),
+            (good.replace("00000000'", "0000000x'"), "not 64 hexadecimal digits"),
+            (format!("{good}{good}"), "`name` is that of another"),
+            (format!("{good}{}", good.replace("crm", "other")), "`sha256` is that of another"),
+            (format!("open = true\n{good}"), "access.open"),
+        ] {
+            let wrong = wrong(&text);
+            assert!(wrong.contains(expected), "{expected}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_with_an_issuer_is_named() {
+        let good = format!("{ISSUER}algorithms = ['RS256']\njwks_url = 'https://login.example/keys'\n");
+        let without = |line: &str| good.lines().filter(|known| !known.starts_with(line)).collect::<Vec<_>>().join("\n");
+        let url = |url: &str| good.replace("https://login.example/keys", url);
+        for (text, expected) in [
+            (without("issuer"), "no `issuer`"),
+            (without("audience"), "no `audience`"),
+            (good.replace("['callcast']", "['']"), "no `audience`"),
+            (without("algorithms"), "no `algorithms`"),
+            (without("jwks_url"), "exactly one of"),
+            (format!("{good}key_file = 'x'\n"), "exactly one of"),
+            (format!("{}secret_file = 'x'\nkey_file = 'x'\n", without("jwks_url") + "\n"), "exactly one of"),
+            (good.replace("RS256", "RS257"), "\"RS257\", which is none of HS256, RS256, ES256, EdDSA"),
+            (good.replace("RS256", "none"), "\"none\""),
+            (good.replace("RS256", "HS256"), "needs a secret"),
+            (format!("{}secret_file = 'x'\n", without("jwks_url") + "\n"), "`secret_file` is for"),
+            (url("http://login.example/keys"), "give an https URL"),
+            (url("http://127.0.0.1.evil.example/keys"), "give an https URL"),
+            (url("https://user:pw@login.example/keys"), "give an https URL"),
+            (url("file:///etc/keys"), "give an https URL"),
+            (format!("{}ca_file = 'x'\n", url("http://127.0.0.1/keys")), "`ca_file`"),
+            (format!("{good}leeway_seconds = 3600\n"), "leeway_seconds"),
+            (format!("{good}refresh_minutes = 0\n"), "refresh_minutes"),
+            (format!("{good}scope_claim = 'sub'\n"), "scope_claim"),
+            (format!("{good}{good}"), "`issuer` is that of another"),
+        ] {
+            let wrong = wrong(&text);
+            assert!(wrong.contains(expected) && wrong.contains("[[access.issuer]]"), "{expected}: {wrong}");
+        }
+    }
+
+    #[test]
+    fn what_is_unwise_is_told() {
+        let text = format!("token_in_url = true\n{ISSUER}algorithms = ['ES256']\nkey_file = 'x'\ntrust_scope = true\n");
+        let warnings = parse(&text).check().unwrap();
+        assert!(matches!(warnings.as_slice(), [Warning::TokenInUrl, Warning::TrustScope(..)]), "{warnings:?}");
+    }
+}

@@ -8,14 +8,14 @@ use std::sync::Arc;
 
 use hyper::body::Incoming;
 use hyper::header::HOST;
-use hyper::{Request, Response};
+use hyper::{Request, Response, StatusCode};
 use serde::{Deserialize, Deserializer, de};
 
 use super::auth;
 use super::guard::Guard;
 use super::respond::{self, Body};
 use super::router::{self, Context};
-use super::routes::{self, Found, Listener};
+use super::routes::{self, ADMIN_ROUTES, Found};
 use super::tls::TlsConfig;
 
 /// Connections at a time.
@@ -54,16 +54,20 @@ pub(super) async fn answer(request: Request<Incoming>, peer: SocketAddr, guard: 
     if !guard.allows_host(host) {
         return router::foreign_host(host);
     }
-    match routes::find(Listener::Admin, request.method(), request.uri().path()) {
+    let (method, path) = (request.method(), request.uri().path());
+    match routes::find(ADMIN_ROUTES, method, path) {
         Found::Route(route, name) => route.answer(request, peer, name, context).await,
         Found::OtherMethods(methods) => respond::method_not_allowed(&methods),
-        // Who is no admin is not told what is there.
-        Found::Nothing if request.uri().path().starts_with("/admin/") => {
-            match auth::admin(request.headers(), request.uri().query(), peer, context).await {
-                Ok(_principal) => router::not_found(Listener::Admin),
-                Err(refused) => refused,
-            }
-        }
-        Found::Nothing => router::not_found(Listener::Admin),
+        // Nobody else learns what there is.
+        Found::Nothing if path.starts_with("/admin/") => match auth::admin(request.headers(), request.uri().query(), peer, context).await {
+            Ok(_) => not_found(),
+            Err(refused) => refused,
+        },
+        Found::Nothing => not_found(),
     }
+}
+
+fn not_found() -> Response<Body> {
+    let paths: Vec<&str> = ADMIN_ROUTES.iter().map(|route| route.path).collect();
+    respond::problem(StatusCode::NOT_FOUND, "not_found", &format!("there is nothing here; there are {}", paths.join(", ")))
 }

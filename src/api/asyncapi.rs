@@ -83,7 +83,7 @@ fn channels() -> Json {
     let text = json!({"type": "string"});
     let query = json!({
         "type": "object",
-        "properties": {"device": text, "line": text, "user": text, "all": {"type": "boolean"}, "after": text},
+        "properties": {"device": text, "line": text, "user": text, "all": {"type": "boolean"}, "type": text, "after": text},
     });
     json!({
         CALLCAST: {
@@ -96,7 +96,7 @@ fn channels() -> Json {
         CLOUDEVENTS: {
             "address": "/v1/ws",
             "title": "cloudevents.json",
-            "description": "The subprotocol `cloudevents.json`: bare CloudEvents, one in each text frame, of what the query asks for; `device`, `line` and `user` may stand in it several times. A client says nothing.",
+            "description": "The subprotocol `cloudevents.json`: bare CloudEvents, one in each text frame, of what the query asks for; `device`, `line`, `user` and `type` may stand in it several times. A client says nothing.",
             "messages": {"cloudevent": message("cloudevent")},
             "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
         },

@@ -114,13 +114,14 @@ fn subscribe(said: &str) -> Json {
             ("lines", list(&text()), "Directory numbers."),
             ("users", list(&text()), "Ids of users."),
             ("all", flag(), "All that may be seen."),
+            ("types", list(&text()), "Only events of these types, as `leg.alerting`, or families, as `leg.*`; all when none is named."),
             ("after", text_or_null(), "The last cursor that was seen, or the id of an event: what was missed since is told first."),
         ],
     )
 }
 
 fn subscribed(said: &str) -> Json {
-    let reasons = words(&["trimmed", "unknown", "future"]);
+    let reasons = words(&["trimmed", "unknown", "future", "unreadable"]);
     let mut schema = with_optional(
         said,
         &[("id", id(), ID), ("cursor", text(), "The last event that the snapshot knows of, or the cursor that was given.")],
@@ -128,7 +129,11 @@ fn subscribed(said: &str) -> Json {
             ("snapshot", list(&reference("device_state")), "How the devices that are asked for stand; not with `recovered` true."),
             ("more", flag(), "Another frame follows with more of the snapshot."),
             ("recovered", flag(), "Whether what was missed follows; only when `after` was given."),
-            ("reason", reasons, "Why it does not: it is no longer kept, the cursor is of another log, or past the newest event."),
+            (
+                "reason",
+                reasons,
+                "Why it does not: it is no longer kept, the cursor is of another log or past the newest event, or the log cannot be read.",
+            ),
         ],
     );
     if let Some(schema) = schema.as_object_mut() {
@@ -178,7 +183,7 @@ fn event(said: &str) -> Json {
 }
 
 fn gap(said: &str) -> Json {
-    object(said, &[("id", or_null(&id()), ID), ("count", count(), "How many events are missing."), ("cursor", text(), "Where it goes on.")])
+    object(said, &[("count", count(), "How many events are missing."), ("cursor", text(), "Where it goes on.")])
 }
 
 fn error(said: &str) -> Json {

@@ -78,9 +78,14 @@ impl Refused {
     }
 }
 
+/// The route of `/v1/ws`.
+pub async fn route(call: Call) -> Response<Body> {
+    accept(call.request, call.peer, &call.context).await
+}
+
 /// Answers a handshake, and hands the socket to a task of its own when it is done.
-pub async fn accept(call: Call) -> Response<Body> {
-    open(call.request, call.peer, &call.context).await.unwrap_or_else(|refused| refused.response())
+async fn accept(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
+    open(request, peer, context).await.unwrap_or_else(|refused| refused.response())
 }
 
 async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Result<Response<Body>, Refused> {

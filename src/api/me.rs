@@ -3,6 +3,7 @@
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
+use super::auth;
 use super::config::PageConfig;
 use super::respond::{self, Body};
 use super::routes::Call;
@@ -47,6 +48,6 @@ struct Access {
 /// `/v1/config`
 pub async fn config(call: Call) -> Response<Body> {
     let context = &call.context;
-    let access = Access { required: context.access.required() };
+    let access = Access { required: auth::required(context) };
     respond::json(StatusCode::OK, &Configuration { page: &context.config.page, access })
 }

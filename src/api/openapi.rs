@@ -9,7 +9,7 @@ use serde_json::{Map, Value as Json, json};
 use super::components::{self, reference};
 use super::query::{DEFAULT_LIMIT, Kind, MAX_LIMIT, MAX_VALUE, Parameter};
 use super::respond::{self, Body};
-use super::routes::{Access, Call, Listener, ROUTES, Route};
+use super::routes::{ADMIN_ROUTES, Access, Call, ROUTES, Route};
 
 /// What an operation answers when all is well, and what else beside the errors that follow from its route.
 struct Answers {
@@ -113,13 +113,19 @@ pub async fn serve(call: Call) -> Response<Body> {
     respond::unchanging(call.request.headers(), "application/json", DOCUMENT.clone())
 }
 
+/// Everything that is served, each operation once: some are on both listeners.
+fn routes() -> impl Iterator<Item = &'static Route> {
+    let on_both = |route: &&Route| ROUTES.iter().any(|other| other.operation == route.operation);
+    ROUTES.iter().chain(ADMIN_ROUTES.iter().filter(move |route| !on_both(route)))
+}
+
 /// The whole document.
 fn document() -> Json {
     let mut paths: Map<String, Json> = Map::new();
-    for route in ROUTES {
+    for route in routes() {
         let Some(item) = paths.entry(route.path).or_insert_with(|| json!({})).as_object_mut() else { continue };
         item.insert(route.method.as_str().to_ascii_lowercase(), operation(route));
-        if !route.on.contains(&Listener::Api) {
+        if !ROUTES.iter().any(|on_both| on_both.path == route.path) {
             item.insert("servers".into(), json!([{"url": "http://localhost:9090", "description": "The admin listener: `admin.listen`."}]));
         }
     }
@@ -231,16 +237,16 @@ mod tests {
 
     #[test]
     fn what_is_served_is_described_and_what_is_described_is_served() {
-        let routes: Vec<&str> = ROUTES.iter().map(|route| route.operation).collect();
+        let routes: Vec<&str> = super::routes().map(|route| route.operation).collect();
         let described: Vec<&str> = ANSWERS.iter().map(|answers| answers.operation).collect();
         assert_eq!(routes, described);
-        for (route, answers) in ROUTES.iter().zip(ANSWERS) {
+        for (route, answers) in super::routes().zip(ANSWERS) {
             assert_eq!(name_in(route.path).is_some(), answers.name.is_some(), "{}", route.path);
             assert_eq!(document()["paths"][route.path][route.method.as_str().to_ascii_lowercase()]["operationId"], route.operation);
         }
         let paths = document()["paths"].as_object().unwrap().values().map(|item| item.as_object().unwrap().len()).sum::<usize>();
-        let servers = ROUTES.iter().filter(|route| !route.on.contains(&Listener::Api)).count();
-        assert_eq!(paths, ROUTES.len() + servers);
-        assert!(ROUTES.iter().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
+        let only_for_admins = document()["paths"].as_object().unwrap().values().filter(|item| item.get("servers").is_some()).count();
+        assert_eq!(paths, super::routes().count() + only_for_admins);
+        assert!(super::routes().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
     }
 }

@@ -14,7 +14,7 @@ use super::config::Config;
 use super::guard::Guard;
 use super::health::Health;
 use super::respond::{self, Body};
-use super::routes::{self, Found, Listener};
+use super::routes::{self, Found, ROUTES};
 use super::{page, schemas, sharing};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
@@ -64,34 +64,31 @@ pub async fn answer(request: Request<Incoming>, peer: SocketAddr, context: &Arc<
 }
 
 async fn dispatched(request: Request<Incoming>, peer: SocketAddr, context: &Arc<Context>) -> Response<Body> {
-    match routes::find(Listener::Api, request.method(), request.uri().path()) {
+    match routes::find(ROUTES, request.method(), request.uri().path()) {
         Found::Route(route, name) => route.answer(request, peer, name, context).await,
         Found::OtherMethods(methods) => respond::method_not_allowed(&methods),
         Found::Nothing => file(&request),
     }
 }
 
-/// The page's files, and otherwise what there is.
-fn file(request: &Request<Incoming>) -> Response<Body> {
-    let (path, headers) = (request.uri().path(), request.headers());
-    let Some(file) = page::file(path, headers).or_else(|| schemas::answer(path, headers)) else { return not_found(Listener::Api) };
-    if *request.method() == Method::GET || *request.method() == Method::HEAD { file } else { respond::method_not_allowed(&["GET", "HEAD"]) }
-}
-
-/// Nothing is there, but what is elsewhere.
-pub fn not_found(listener: Listener) -> Response<Body> {
-    let elsewhere = match listener {
-        Listener::Api => "metrics are on the admin listener",
-        Listener::Admin => "the rest is on the API's listener",
-    };
-    let mut paths: Vec<&str> = routes::on(listener).map(|route| route.path).collect();
-    paths.dedup();
-    let message = format!("there is nothing here; there are {}; {elsewhere}", paths.join(", "));
-    respond::problem(StatusCode::NOT_FOUND, "not_found", &message)
-}
-
 /// The request was meant for another server.
 pub fn foreign_host(host: &str) -> Response<Body> {
     let message = format!("the host {host:?} is not this server's; if it is, name it in api.public_host_names");
     respond::problem(StatusCode::MISDIRECTED_REQUEST, "host", &message)
+}
+
+/// The page's files, and otherwise what there is.
+fn file(request: &Request<Incoming>) -> Response<Body> {
+    let (path, headers) = (request.uri().path(), request.headers());
+    let Some(file) = page::file(path, headers).or_else(|| schemas::answer(path, headers)) else { return not_found() };
+    if *request.method() == Method::GET || *request.method() == Method::HEAD { file } else { respond::method_not_allowed(&["GET", "HEAD"]) }
+}
+
+fn not_found() -> Response<Body> {
+    let paths: Vec<&str> = ROUTES.iter().map(|route| route.path).collect();
+    respond::problem(
+        StatusCode::NOT_FOUND,
+        "not_found",
+        &format!("there is nothing here; there are / and {}; metrics are on the listener for admins", paths.join(", ")),
+    )
 }

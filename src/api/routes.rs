@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::query::{Parameter, Query};
 use super::respond::{self, Body};
 use super::router::Context;
-use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, users};
+use super::{asyncapi, auth, calls, devices, handshake, me, openapi, operations, schemas, users};
 use crate::access::Principal;
 
 /// Something that is served.
@@ -21,8 +21,6 @@ pub struct Route {
     pub path: &'static str,
     /// Its name in OpenAPI.
     pub operation: &'static str,
-    /// Where it is served.
-    pub on: &'static [Listener],
     /// Who may ask.
     pub access: Access,
     /// What may stand behind the `?`; none where that is not looked at.
@@ -31,19 +29,6 @@ pub struct Route {
     pub summary: &'static str,
     handler: Handler,
 }
-
-/// A listener.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Listener {
-    /// Of the page and the API.
-    Api,
-    /// For whoever runs the gateway.
-    Admin,
-}
-
-const API: &[Listener] = &[Listener::Api];
-const ADMIN: &[Listener] = &[Listener::Admin];
-const BOTH: &[Listener] = &[Listener::Api, Listener::Admin];
 
 /// Who may ask.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,12 +58,11 @@ type Answering = Pin<Box<dyn Future<Output = Response<Body>> + Send>>;
 type Handler = fn(Call) -> Answering;
 
 macro_rules! route {
-    ($on:ident $method:ident $path:literal $operation:literal $access:ident $parameters:expr, $summary:literal, $handler:expr) => {
+    ($method:ident $path:literal $operation:literal $access:ident $parameters:expr, $summary:literal, $handler:expr) => {
         Route {
             method: Method::$method,
             path: $path,
             operation: $operation,
-            on: $on,
             access: Access::$access,
             parameters: $parameters,
             summary: $summary,
@@ -87,44 +71,54 @@ macro_rules! route {
     };
 }
 
-/// Everything but the page's files. What is on the admin listener is not served on the API's.
+/// What the API's listener serves, but for the page's files.
 pub static ROUTES: &[Route] = &[
-    route!(API GET "/v1/devices" "listDevices" User Some(devices::PARAMETERS), "Devices as they stand now.", devices::list),
-    route!(API GET "/v1/devices/{name}" "getDevice" User Some(&[]), "A device as it stands now.", devices::one),
-    route!(API GET "/v1/users/{id}" "getUser" User Some(&[]), "A user's devices and live calls.", users::one),
-    route!(API GET "/v1/calls" "listCalls" User Some(calls::PARAMETERS), "Calls that are up, and calls that are over, newest first.", calls::list),
-    route!(API GET "/v1/calls/{call_id}" "getCall" User Some(&[]), "A call's story: what is told of it, in order.", calls::one),
-    route!(API GET "/v1/me" "getMe" User Some(&[]), "Whose token this is, and what it may see.", me::me),
-    route!(API GET "/v1/ws" "openWebSocket" Itself None, "The WebSocket's handshake; what is spoken on it is in /asyncapi.json.", handshake::accept),
-    route!(API GET "/v1/events" "streamEvents" User None, "The events as they happen, as server-sent events.", events::stream),
-    route!(API GET "/v1/config" "getConfig" Public None, "What the page has to know.", me::config),
-    route!(API GET "/openapi.json" "getOpenApi" Public None, "This document.", openapi::serve),
-    route!(API GET "/asyncapi.json" "getAsyncApi" Public None, "What is spoken on the WebSocket, as AsyncAPI 3.0.", asyncapi::serve),
-    route!(API GET "/schemas/" "listSchemas" Public None, "The JSON Schemas of events.", schemas::serve),
-    route!(API GET "/schemas/{file}" "getSchema" Public None, "A JSON Schema.", schemas::serve),
-    route!(BOTH GET "/healthz" "getHealth" Public None, "200 while the process answers.", operations::alive),
-    route!(BOTH GET "/readyz" "getReadiness" Public None, "Whether the gateway does what it is for, and what is missing where it does not.", operations::ready),
-    route!(ADMIN GET "/metrics" "getMetrics" Public None, "Metrics in Prometheus' text format.", operations::metrics),
+    route!(GET "/v1/devices" "listDevices" User Some(devices::PARAMETERS), "Devices as they stand now.", devices::list),
+    route!(GET "/v1/devices/{name}" "getDevice" User Some(&[]), "A device as it stands now.", devices::one),
+    route!(GET "/v1/users/{id}" "getUser" User Some(&[]), "A user's devices and live calls.", users::one),
+    route!(GET "/v1/calls" "listCalls" User Some(calls::PARAMETERS), "Calls that are up, and calls that are over, newest first.", calls::list),
+    route!(GET "/v1/calls/{call_id}" "getCall" User Some(&[]), "A call's story: what is told of it, in order.", calls::one),
+    route!(GET "/v1/me" "getMe" User Some(&[]), "Whose token this is, and what it may see.", me::me),
+    route!(GET "/v1/ws" "openWebSocket" Itself None, "The WebSocket's handshake; what is spoken on it is in /asyncapi.json.", handshake::route),
+    route!(GET "/v1/config" "getConfig" Public None, "What the page has to know.", me::config),
+    route!(GET "/openapi.json" "getOpenApi" Public None, "This document.", openapi::serve),
+    route!(GET "/asyncapi.json" "getAsyncApi" Public None, "What is spoken on the WebSocket, as AsyncAPI 3.0.", asyncapi::serve),
+    route!(GET "/schemas/" "listSchemas" Public None, "The JSON Schemas of events.", schemas::serve),
+    route!(GET "/schemas/{file}" "getSchema" Public None, "A JSON Schema.", schemas::serve),
+    route!(GET "/healthz" "getHealth" Public None, "200 while the process answers.", operations::alive),
+    route!(GET "/readyz" "getReadiness" Public None, "Whether the gateway does what it is for, and what is missing where it does not.", operations::ready),
+];
+
+/// What the listener for admins serves.
+pub static ADMIN_ROUTES: &[Route] = &[
+    route!(GET "/metrics" "getMetrics" Public None, "Metrics in Prometheus' text format.", operations::metrics),
+    route!(GET "/healthz" "getHealth" Public None, "200 while the process answers.", operations::alive),
+    route!(GET "/readyz" "getReadiness" Public None, "Whether the gateway does what it is for, and what is missing where it does not.", operations::ready),
 ];
 
 impl Route {
     /// Hands a request over, once it is known who asks and for what.
     pub async fn answer(&self, request: Request<Incoming>, peer: SocketAddr, name: String, context: &Arc<Context>) -> Response<Body> {
-        let (headers, query) = (request.headers(), request.uri().query());
-        let principal = match self.access {
-            Access::Public | Access::Itself => Ok(nobody()),
-            Access::User => auth::principal(headers, query, peer, context).await,
-            Access::Admin => auth::admin(headers, query, peer, context).await,
-        };
-        let principal = match principal {
+        let principal = match self.principal(&request, peer, context).await {
             Ok(principal) => principal,
             Err(refused) => return refused,
         };
-        let query = match self.parameters.map(|parameters| Query::parse(query, parameters)).transpose() {
+        // A token that may stand in the URL is no parameter.
+        let asked = request.uri().query().map(auth::without_token);
+        let query = match self.parameters.map(|parameters| Query::parse(asked.as_deref(), parameters)).transpose() {
             Ok(query) => query.unwrap_or_default(),
             Err(bad) => return bad.response(),
         };
         (self.handler)(Call { request, peer, context: Arc::clone(context), principal, query, name }).await
+    }
+
+    async fn principal(&self, request: &Request<Incoming>, peer: SocketAddr, context: &Context) -> Result<Principal, Response<Body>> {
+        let (headers, query) = (request.headers(), request.uri().query());
+        match self.access {
+            Access::Public | Access::Itself => Ok(nobody()),
+            Access::User => auth::principal(headers, query, peer, context).await,
+            Access::Admin => auth::admin(headers, query, peer, context).await,
+        }
     }
 
     /// What stands at this path for the name in it, an empty text where there is none; `None` when the path is another.
@@ -156,14 +150,9 @@ pub enum Found {
     Nothing,
 }
 
-/// What is served on a listener.
-pub fn on(listener: Listener) -> impl Iterator<Item = &'static Route> {
-    ROUTES.iter().filter(move |route| route.on.contains(&listener))
-}
-
-/// Looks for what serves a path.
-pub fn find(listener: Listener, method: &Method, path: &str) -> Found {
-    let here: Vec<(&'static Route, String)> = on(listener).filter_map(|route| Some((route, route.matches(path)?))).collect();
+/// Looks for what serves a path in a table.
+pub fn find(routes: &'static [Route], method: &Method, path: &str) -> Found {
+    let here: Vec<(&Route, String)> = routes.iter().filter_map(|route| Some((route, route.matches(path)?))).collect();
     let understood = |route: &Route| route.method == *method || (route.method == Method::GET && *method == Method::HEAD);
     if here.is_empty() {
         return Found::Nothing;
@@ -225,7 +214,7 @@ mod tests {
     use super::*;
 
     fn found(method: &Method, path: &str) -> String {
-        match find(Listener::Api, method, path) {
+        match find(ROUTES, method, path) {
             Found::Route(route, name) => format!("{} {name}", route.operation),
             Found::OtherMethods(methods) => methods.join(","),
             Found::Nothing => "nothing".into(),

@@ -23,8 +23,11 @@ use super::leg::{self, Leg, LegKey};
 use super::parted::Parted;
 use super::{CallModel, Output, words};
 
-/// How long a call without a leg is kept after a restart, in microseconds: its next leg may have come while nobody looked.
+/// How long a call without a leg is kept after a restart, in microseconds, unless all that stands is told before: its next leg may have
+/// come while nobody looked.
 const HELD: u64 = 60_000_000;
+/// The same after all that stands was told.
+const HELD_THEN: u64 = 5_000_000;
 
 /// Legs of an earlier run that no session has taken yet.
 #[derive(Debug, Default)]
@@ -33,6 +36,8 @@ pub struct Waiting {
     legs: HashMap<Arc<str>, Parted>,
     /// Sessions that have not yet told all that stands.
     unheard: BTreeSet<SessionId>,
+    /// Calls without a leg.
+    without_leg: Vec<CallKey>,
 }
 
 impl Waiting {
@@ -84,6 +89,7 @@ impl CallModel {
             }
             if call.legs.is_empty() {
                 call.left.get_or_insert(lost);
+                self.sessions.waiting.without_leg.push(key);
                 let held = Timestamp(now.0 + HELD);
                 self.deadlines.insert((call.kept_until().map_or(held, |until| until.max(held)), key));
             }
@@ -125,6 +131,9 @@ impl CallModel {
         }
         let mut legs: Vec<(LegKey, Leg)> = waiting.legs.drain().flat_map(|(_, mut parted)| parted.take_where(|_| true)).collect();
         legs.sort_unstable_by_key(|(key, _)| key.line.line);
+        for call in std::mem::take(&mut waiting.without_leg) {
+            self.deadlines.insert((Timestamp(out.at.0 + HELD_THEN), call));
+        }
         self.close_unobserved(legs, out);
     }
 

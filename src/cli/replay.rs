@@ -40,6 +40,7 @@ impl Place {
     }
 }
 
+/// The options of the command. An event is printed when any of the devices, lines, users and calls is its own; all are when none is given.
 #[derive(Args, Debug)]
 pub struct ReplayArgs {
     #[command(flatten)]
@@ -70,6 +71,7 @@ pub struct ReplayArgs {
     types: Vec<String>,
 }
 
+/// Why events cannot be printed.
 #[derive(Debug, Error)]
 pub enum ReplayError {
     /// The configuration does not say where the log is.
@@ -79,7 +81,7 @@ pub enum ReplayError {
     #[error(transparent)]
     Journal(#[from] JournalError),
     /// The position cannot be gone on from.
-    #[error("--after: {0}")]
+    #[error("{0}; without --after, everything that is kept is printed")]
     After(JournalError),
     /// A type that is none.
     #[error("--type {given} names no type of event; did you mean {nearest}?")]
@@ -89,6 +91,7 @@ pub enum ReplayError {
         /// What it is nearest to.
         nearest: String,
     },
+    /// What is printed cannot be written.
     #[error("cannot write: {0}")]
     Output(#[from] io::Error),
 }
@@ -268,7 +271,8 @@ mod tests {
     #[test]
     fn times_are_rfc_3339_or_how_long_ago() {
         assert_eq!(moment("2026-11-23T08:15:30Z").unwrap().to_string(), "2026-11-23T08:15:30.000000Z");
-        assert!(Timestamp::now().since(moment("10m").unwrap()) >= Duration::from_mins(10));
+        let ago = moment("10m").unwrap();
+        assert!(Timestamp::now().since(ago) >= Duration::from_mins(10));
         assert!(moment("yesterday").unwrap_err().contains("10m"));
     }
 

@@ -353,6 +353,44 @@ mod tests {
     }
 
     #[test]
+    fn whoever_listens_beyond_loopback_asks_for_tokens_or_says_that_nobody_is_asked() {
+        let check = |text: &str| parse(&format!("{SESSION}{text}")).unwrap().check();
+        let beyond = "[api]\nlisten = '0.0.0.0:8080'\n";
+        let token = format!("[[access.token]]\nname = 'a'\nsha256 = '{}'\neverything = true\n", "0".repeat(64));
+        let errors = check(beyond).unwrap_err();
+        assert!(matches!(errors.as_slice(), [ConfigError::OpenToAll(_)]), "{errors:?}");
+        assert!(errors[0].to_string().contains("callcast token new"));
+        let warnings = check(&format!("{beyond}[access]\nopen = true\n")).unwrap();
+        assert!(warnings.iter().any(|warning| warning.contains("access.open")), "{warnings:?}");
+        let warnings = check(&format!("{beyond}{token}")).unwrap();
+        assert!(warnings.iter().any(|warning| warning.contains("[api.tls]")), "{warnings:?}");
+        assert!(!check(&token).unwrap().iter().any(|warning| warning.contains("api.listen")));
+    }
+
+    #[test]
+    fn the_listener_for_admins_may_be_none_but_not_the_apis() {
+        let none = parse(&format!("{SESSION}[admin]\nlisten = ''\n")).unwrap();
+        assert_eq!(none.admin.listen, None);
+        let errors = parse(&format!("{SESSION}[admin]\nlisten = '127.0.0.1:8080'\n")).unwrap().check().unwrap_err();
+        assert!(matches!(errors.as_slice(), [ConfigError::OneAddress(_)]), "{errors:?}");
+        let error = parse(&format!("{SESSION}[admin]\nlisten = 'localhost'\n")).unwrap_err().to_string();
+        assert!(error.contains("127.0.0.1:9090"), "{error}");
+    }
+
+    #[test]
+    fn a_certificate_that_cannot_be_used_is_told_before_the_start() {
+        let text = format!("{SESSION}[api.tls]\ncertificate_file = 'no/such.pem'\nkey_file = 'no/such.key'\n");
+        let errors = parse(&text).unwrap().check().unwrap_err();
+        assert!(errors[0].to_string().starts_with("[api.tls]: `certificate_file` no/such.pem"), "{errors:?}");
+    }
+
+    #[test]
+    fn a_limit_of_none_is_refused() {
+        let errors = parse(&format!("{SESSION}[api.websocket]\nmax_clients_per_account = 0\n")).unwrap().check().unwrap_err();
+        assert!(matches!(errors.as_slice(), [ConfigError::Nobody("api.websocket.max_clients_per_account")]), "{errors:?}");
+    }
+
+    #[test]
     fn a_missing_file_is_named() {
         let error = Config::load(Path::new("no/such.toml")).unwrap_err().to_string();
         assert!(error.contains("no/such.toml"), "{error}");

@@ -20,8 +20,10 @@ use crate::time::Timestamp;
 const VERSION: u8 = 1;
 /// How much is read at once.
 const PAGE: Limit = Limit { entries: 1024, bytes: 4 * 1024 * 1024 };
-/// Events of a call that are looked at, the newest first: a conference of days tells more, and stands all the same.
+/// Events of a call that are looked at, the last ones: a conference of days tells more, and stands all the same.
 const STORY: usize = 10_000;
+/// How much earlier than its id says a call may have begun, in seconds: clocks are set back.
+const EARLIER: u64 = 60;
 
 /// What a restart begins with.
 #[derive(Debug, Default)]
@@ -122,21 +124,22 @@ pub fn read(reader: &Reader, checkpoint: Option<(Sequence, Vec<u8>)>) -> Result<
         let newest = reader.read_back(&Selection::Everything, range.next, Limit { entries: 1, ..PAGE })?;
         past.lost = newest.entries.first().map(|entry| entry.time);
     }
-    past.calls = stories(reader, live, range.next)?;
+    past.calls = stories(reader, live)?;
     Ok(past)
 }
 
 /// Reads the stories of calls. Those that became one are read together: what is written of a leg may stand under any of them.
-fn stories(reader: &Reader, live: Live, next: Sequence) -> Result<Vec<Revived>, JournalError> {
+fn stories(reader: &Reader, live: Live) -> Result<Vec<Revived>, JournalError> {
     let mut families: HashMap<Uuid, Vec<Uuid>> = HashMap::new();
     for (call, into) in live.calls {
         families.entry(into.unwrap_or(call)).or_default().push(call);
     }
     let mut revived = Vec::new();
+    let mut begins = Begins::default();
     for (_, family) in families {
         let mut story = Vec::new();
         for call in family {
-            story.append(&mut story_of(reader, call, next)?);
+            story.append(&mut story_of(reader, call, begins.of(reader, call)?)?);
         }
         story.sort_unstable_by_key(|entry| entry.sequence);
         revived.extend(Revival::from_story(story.iter().map(|entry| &*entry.event)));
@@ -144,18 +147,36 @@ fn stories(reader: &Reader, live: Live, next: Sequence) -> Result<Vec<Revived>, 
     Ok(revived)
 }
 
-fn story_of(reader: &Reader, call: Uuid, next: Sequence) -> Result<Vec<Entry>, JournalError> {
-    let wanted = Selection::Any(vec![Key::new(keys::CALL, call.as_bytes())]);
-    let (mut story, mut before) = (Vec::new(), next);
-    while story.len() < STORY {
-        let mut page = reader.read_back(&wanted, before, Limit { entries: PAGE.entries.min(STORY - story.len()), ..PAGE })?;
-        story.append(&mut page.entries);
-        if page.done || page.next >= before {
-            break;
+/// Where the log has to be read from for calls that began in a second.
+#[derive(Debug, Default)]
+struct Begins(HashMap<u64, Sequence>);
+
+impl Begins {
+    /// The id of a call tells when it began.
+    fn of(&mut self, reader: &Reader, call: Uuid) -> Result<Sequence, JournalError> {
+        let second = call.get_timestamp().map_or(0, |time| time.to_unix().0).saturating_sub(EARLIER);
+        if let Some(known) = self.0.get(&second) {
+            return Ok(*known);
         }
-        before = page.next;
+        let place = reader.at(Timestamp(second * 1_000_000))?;
+        self.0.insert(second, place);
+        Ok(place)
     }
-    Ok(story)
+}
+
+/// The last events of a call, in their order.
+fn story_of(reader: &Reader, call: Uuid, from: Sequence) -> Result<Vec<Entry>, JournalError> {
+    let wanted = Selection::Any(vec![Key::new(keys::CALL, call.as_bytes())]);
+    let (mut story, mut from) = (Vec::new(), from);
+    loop {
+        let mut page = reader.read(&wanted, from.max(reader.range().oldest), Sequence::MAX, PAGE)?;
+        story.append(&mut page.entries);
+        story.drain(..story.len().saturating_sub(STORY));
+        if page.done || page.next <= from {
+            return Ok(story);
+        }
+        from = page.next;
+    }
 }
 
 impl Gateway {

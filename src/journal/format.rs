@@ -154,11 +154,6 @@ pub(super) fn index_path(segment: &Path) -> PathBuf {
 
 /// What a key is found by. On the disk for good: it never changes.
 pub(super) fn hash(space: u8, text: &[u8]) -> u64 {
-    const K: u64 = 0x9E37_79B9_7F4A_7C15;
-    let mix = |h: u64, word: u64| {
-        let h = (h ^ word).wrapping_mul(K);
-        h ^ (h >> 32)
-    };
     let mut hash = mix(u64::from(space), text.len() as u64);
     let (words, rest) = text.as_chunks::<8>();
     for word in words {
@@ -166,6 +161,13 @@ pub(super) fn hash(space: u8, text: &[u8]) -> u64 {
     }
     let last = rest.iter().fold(0, |last, byte| (last << 8) | u64::from(*byte));
     mix(mix(hash, last), K)
+}
+
+const K: u64 = 0x9E37_79B9_7F4A_7C15;
+
+pub(super) fn mix(hash: u64, word: u64) -> u64 {
+    let hash = (hash ^ word).wrapping_mul(K);
+    hash ^ (hash >> 32)
 }
 
 pub(super) fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {

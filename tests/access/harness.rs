@@ -8,6 +8,7 @@ use callcast::access::{Access, Config};
 use callcast::api::{self, AdminConfig, Health, Report, Server};
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{DeviceChange, LineChange, LineHandle, Notice, Observer, SessionId};
+use callcast::ctiqbe::names::CtiFailure;
 use callcast::gateway::Gateway;
 use callcast::journal::Journal;
 use callcast::telemetry::Metrics;
@@ -41,6 +42,9 @@ impl Health for Healthy {
     }
 }
 
+/// The phones that there are, and whose.
+const PHONES: [(&str, &str); 2] = [("SEP1", "ann"), ("SEP2", "ben")];
+
 /// A gateway with two phones, SEP1 of ann and SEP2 of ben.
 pub async fn edge(access: Config, change: impl FnOnce(&mut api::Config)) -> Edge {
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
@@ -56,7 +60,7 @@ pub async fn edge(access: Config, change: impl FnOnce(&mut api::Config)) -> Edge
     tokio::spawn(server.run(stop.clone()));
     let edge = Edge { gateway, address, admin, certificates, stop };
     edge.tell(&Notice::Connected { manager: "cucm-pub", cluster: "test" });
-    for (i, (name, user)) in (1..).zip([("SEP1", "ann"), ("SEP2", "ben")]) {
+    for (i, (name, user)) in (1..).zip(PHONES) {
         let device = phone(name, Some(user));
         let line = line(&device, &format!("200{i}"), "Internal-PT");
         edge.tell(&Notice::Device { device: &device, change: DeviceChange::Registered });
@@ -70,6 +74,13 @@ pub async fn edge(access: Config, change: impl FnOnce(&mut api::Config)) -> Edge
 impl Edge {
     fn tell(&self, notice: &Notice<'_>) {
         self.gateway.observe(SessionId(0), Timestamp::now(), std::slice::from_ref(notice));
+    }
+
+    /// The cluster refuses a phone: something to be told of it.
+    pub fn refuses(&self, name: &str) {
+        let (name, user) = PHONES.into_iter().find(|(known, _)| *known == name).unwrap();
+        let change = DeviceChange::Refused { result: CtiFailure(-1), cure: "" };
+        self.tell(&Notice::Device { device: &phone(name, Some(user)), change });
     }
 
     pub async fn get(&self, path: &str, token: Option<&str>) -> Answer {

@@ -14,3 +14,4 @@ mod keys;
 #[path = "../events/playing.rs"]
 mod playing;
 mod tls;
+mod websocket;

@@ -1,12 +1,13 @@
 //! OpenAPI and AsyncAPI: they are well-formed, and real answers and frames are what they say, and have nothing else.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
+use callcast::access::{self, NewToken, TokenConfig};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
 use crate::ask::{Answer, found, get, request};
-use crate::harness::{Edge, caller, edge, edge_that_is};
+use crate::harness::{Client, Edge, caller, edge, edge_that_is, edge_with};
 
 /// A validator of a schema of a document's components, which knows no members but those that are described.
 fn validator(document: &Value, name: &str) -> Validator {
@@ -200,41 +201,93 @@ async fn every_operation_answers_as_openapi_says() {
     assert_eq!(asked, described, "an operation is not tried here");
 }
 
+/// Checks frames, and remembers which came.
+struct Frames {
+    document: Value,
+    validators: BTreeMap<String, Validator>,
+    seen: BTreeSet<String>,
+}
+
+impl Frames {
+    async fn of(edge: &Edge) -> Self {
+        Self { document: found(edge, "/asyncapi.json").await, validators: BTreeMap::new(), seen: BTreeSet::new() }
+    }
+
+    fn check(&mut self, frame: &Value) {
+        let op = frame["op"].as_str().unwrap();
+        let document = &self.document;
+        let validator = self.validators.entry(op.to_owned()).or_insert_with(|| validator(document, &format!("frame_{op}")));
+        assert_eq!(faults(validator, frame), Vec::<String>::new(), "{frame}");
+        self.seen.insert(op.to_owned());
+    }
+
+    /// Sends this, and checks it and what comes until one frame is the last.
+    async fn talk(&mut self, client: &mut Client, request: &Value, last: impl Fn(&Value) -> bool) -> Value {
+        self.check(request);
+        client.send(&request.to_string()).await;
+        self.hear(client, last).await
+    }
+
+    async fn hear(&mut self, client: &mut Client, last: impl Fn(&Value) -> bool) -> Value {
+        loop {
+            let frame = client.json().await;
+            self.check(&frame);
+            if last(&frame) {
+                return frame;
+            }
+        }
+    }
+
+    fn came(&self, ops: &[&str]) {
+        ops.iter().for_each(|op| assert!(self.seen.contains(*op), "{op} did not come: {:?}", self.seen));
+    }
+}
+
+fn is(op: &'static str) -> impl Fn(&Value) -> bool {
+    move |frame| frame["op"] == op
+}
+
 #[tokio::test]
 async fn frames_are_what_asyncapi_says() {
     let edge = edge(|_| {}).await;
-    let document = found(&edge, "/asyncapi.json").await;
-    let check = |frame: &Value| {
-        let op = frame["op"].as_str().unwrap();
-        let faults = faults(&validator(&document, &format!("frame_{op}")), frame);
-        assert_eq!(faults, Vec::<String>::new(), "{frame}");
-        op.to_owned()
-    };
+    let mut frames = Frames::of(&edge).await;
     (1..=501).for_each(|i| edge.phone(i));
     edge.refuse(502, "give the application user the role");
     edge.ring(1, 1, caller("2000", "Ben"));
     let mut client = edge.client().await;
-    let mut seen = BTreeSet::new();
-    for request in [
-        json!({"op": "subscribe", "id": "1", "all": true}),
-        json!({"op": "subscribe", "id": "1", "devices": ["SEP000000000001"], "lines": [], "users": []}),
-        json!({"op": "unsubscribe", "id": "2"}),
-        json!({"op": "subscribe", "id": "3", "users": ["user1"], "all": false}),
-        json!({"op": "unsubscribe", "id": "3"}),
-    ] {
-        check(&request);
-        client.send(&request.to_string()).await;
-    }
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("live")).await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "devices": ["SEP000000000001"], "lines": []}), is("error")).await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "3", "users": ["user1"], "types": ["pop.*"]}), is("live")).await;
+    frames.talk(&mut client, &json!({"op": "unsubscribe", "id": "3"}), is("unsubscribed")).await;
     edge.ring(1, 2, caller("3000", "Ann"));
     edge.hang_up(1, 2);
-    loop {
-        let frame = client.json().await;
-        seen.insert(check(&frame));
-        if frame["event"]["type"] == "callcast.call.ended" {
-            break;
-        }
-    }
-    for op in ["subscribed", "snapshot", "unsubscribed", "event", "error"] {
-        assert!(seen.contains(op), "{op} did not come: {seen:?}");
-    }
+    frames.hear(&mut client, |frame| frame["event"]["type"] == "callcast.call.ended").await;
+    frames.came(&["subscribed", "snapshot", "live", "unsubscribed", "event", "error"]);
+}
+
+#[tokio::test]
+async fn frames_of_a_subscription_that_goes_on_are_what_asyncapi_says() {
+    let edge = edge(|_| {}).await;
+    let mut frames = Frames::of(&edge).await;
+    edge.phone(1);
+    let cursor = found(&edge, "/v1/devices").await["cursor"].clone();
+    edge.ring(1, 1, caller("2000", "Ben"));
+    let mut client = edge.client().await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true, "after": cursor}), is("live")).await;
+    frames.came(&["subscribed", "event", "live"]);
+    let lost = json!({"op": "subscribe", "id": "2", "all": true, "after": "00000000.1.1"});
+    let answer = frames.talk(&mut client, &lost, is("subscribed")).await;
+    assert_eq!((&answer["recovered"], &answer["more"]), (&json!(false), &json!(false)), "{answer}");
+}
+
+#[tokio::test]
+async fn frames_of_who_says_who_it_is_are_what_asyncapi_says() {
+    let token = NewToken::random().unwrap();
+    let config = TokenConfig { name: "crm".into(), sha256: token.sha256(), users: vec!["user1".into()], ..TokenConfig::default() };
+    let edge = edge_with(true, &access::Config { tokens: vec![config], ..access::Config::default() }, |_| {}).await;
+    let mut frames = Frames::of(&edge).await;
+    let mut client = edge.client().await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("error")).await;
+    let answer = frames.talk(&mut client, &json!({"op": "authenticate", "token": token.reveal()}), is("authenticated")).await;
+    assert_eq!(answer["account"], "crm");
 }

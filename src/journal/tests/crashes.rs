@@ -34,7 +34,7 @@ fn a_segment_that_was_cut_anywhere_opens_with_every_whole_record() {
         let name = last_segment(&folder).file_name().unwrap().to_owned();
         fs::write(options(&other).directory.join(name), &bytes[..cut]).unwrap();
         let survived = ends.iter().filter(|end| **end <= cut as u64).count().saturating_sub(1) as u64;
-        let journal = open(&other);
+        let journal = Journal::open(Options { sync: SyncMode::Never, ..options(&other) }).unwrap();
         assert_eq!(all(journal.reader()), (1..=survived).collect::<Vec<_>>(), "cut at {cut}");
         assert!(journal.recovery().damaged.is_empty());
         append(&journal, survived + 1..=survived + 2).unwrap();
@@ -148,7 +148,7 @@ fn starts_without_an_event_do_not_pile_up() {
     let folder = folder();
     let mut epochs = Vec::new();
     for _ in 0..100 {
-        let journal = open(&folder);
+        let journal = Journal::open(Options { sync: SyncMode::Never, ..options(&folder) }).unwrap();
         epochs.push(journal.reader().epoch());
     }
     assert!(files(&folder, "log").len() < 70);

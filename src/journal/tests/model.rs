@@ -50,7 +50,7 @@ impl Matcher for Every {
 type Model = Vec<(Sequence, bool)>;
 
 fn open_with(folder: &tempfile::TempDir, max_bytes: u64) -> Journal {
-    Journal::open(Options { max_bytes, ..options(folder) }).unwrap()
+    Journal::open(Options { max_bytes, sync: SyncMode::Never, ..options(folder) }).unwrap()
 }
 
 /// How much of the segment that is written survives, and what.

@@ -63,10 +63,15 @@ enum End {
     Stopping,
 }
 
+/// What is looked at when the client says something.
+struct Seldom {
+    peer: SocketAddr,
+    messages: DefaultDirectRateLimiter,
+}
+
 struct Client {
     socket: WebSocketStream<Stream>,
     edge: Arc<Edge>,
-    peer: SocketAddr,
     feed: Feed,
     /// Frames are events as they stand.
     is_bare: bool,
@@ -74,7 +79,7 @@ struct Client {
     known: Option<Box<(Principal, Option<Seat>)>>,
     /// When it has to have said who it is, or said so again.
     deadline: Instant,
-    messages: Box<DefaultDirectRateLimiter>,
+    seldom: Box<Seldom>,
     /// Something came from it since the last ping.
     heard: bool,
 }
@@ -89,10 +94,11 @@ pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken)
     let feed = Feed::new(Arc::clone(&edge.gateway), Arc::default(), edge.config.limits());
     let second = NonZeroU32::new(edge.config.messages_per_second).unwrap_or(NonZeroU32::MIN);
     let burst = second.saturating_add(second.get());
-    let messages = Box::new(RateLimiter::direct(Quota::per_second(second).allow_burst(burst)));
+    let messages = RateLimiter::direct(Quota::per_second(second).allow_burst(burst));
+    let seldom = Box::new(Seldom { peer, messages });
     let deadline = Instant::now() + edge.config.authenticate_timeout();
     let is_bare = !protocol.has_messages();
-    let mut client = Client { socket, edge, peer, feed, is_bare, known: None, deadline, messages, heard: true };
+    let mut client = Client { socket, edge, feed, is_bare, known: None, deadline, seldom, heard: true };
     let end = match Box::pin(client.begin(principal, seat, query)).await {
         Ok(()) => client.run(&stop).await,
         Err(end) => end,
@@ -204,7 +210,7 @@ impl Client {
 
     async fn heard(&mut self, message: Option<Result<Message, Error>>) -> Result<(), End> {
         self.heard = true;
-        if matches!(message, Some(Ok(_))) && self.messages.check().is_err() {
+        if matches!(message, Some(Ok(_))) && self.seldom.messages.check().is_err() {
             return Err(End::TooManyMessages);
         }
         match message {
@@ -241,7 +247,7 @@ impl Client {
     }
 
     async fn authenticate(&mut self, Token(token): Token) -> Result<(), End> {
-        match self.edge.access.admit(&token, self.peer, Timestamp::now()).await {
+        match self.edge.access.admit(&token, self.seldom.peer, Timestamp::now()).await {
             Ok(principal) => {
                 let answer = protocol::authenticated(&principal);
                 match self.enter(principal) {
@@ -318,7 +324,7 @@ impl Client {
             End::Unreadable => ("unreadable", CloseCode::Error, "the log cannot be read; see the gateway's own log".into()),
             End::Stopping => return self.stop().await,
         };
-        self.edge.gateway.metrics().emit(Occurrence::WebSocketClosed { peer: self.peer, reason: word });
+        self.edge.gateway.metrics().emit(Occurrence::WebSocketClosed { peer: self.seldom.peer, reason: word });
         self.close(Some((code, reason))).await;
     }
 

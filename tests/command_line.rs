@@ -370,3 +370,36 @@ fn a_script_with_a_mistake_is_refused_with_its_line_and_shares_over_one_with_the
     let refused = output(&["simulate", "--listen", "127.0.0.1:0", "--transferred", "0.7", "--hunted", "0.7"]);
     assert!(stderr(&refused).contains("add up to 1.58: at most 1"), "{}", stderr(&refused));
 }
+
+#[test]
+fn a_new_token_is_shown_apart_from_the_table_that_knows_it() {
+    let made = output(&["token", "new", "--name", "crm", "--user", "bsmith", "--line", "2000"]);
+    assert_eq!(made.status.code(), Some(0));
+    let table = String::from_utf8(made.stdout.clone()).unwrap();
+    let shown = stderr(&made);
+    let token = shown.lines().find(|line| line.starts_with("callcast_")).expect("no token is shown");
+    assert!(table.starts_with("[[access.token]]\nname = \"crm\"\nsha256 = \"") && !table.contains(token), "{table}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let config = configuration(folder.path(), "cucm-sub1", "callcast", &table);
+    let checked = output(&["check", "--config", config.to_str().unwrap()]);
+    assert_eq!(checked.status.code(), Some(0), "{}", stderr(&checked));
+    assert!(String::from_utf8_lossy(&checked.stdout).contains("holders of 1 API tokens"));
+
+    let nothing = output(&["token", "new", "--name", "crm"]);
+    assert_eq!(nothing.status.code(), Some(2));
+    assert!(stderr(&nothing).contains("--everything"), "{}", stderr(&nothing));
+}
+
+#[test]
+fn a_gateway_that_asks_for_tokens_tells_nothing_without_one() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_cluster, manager, _) = cluster(folder.path(), &[]);
+    let made = output(&["token", "new", "--name", "ops", "--admin"]);
+    let config = configuration(folder.path(), &manager, "callcast", &String::from_utf8(made.stdout).unwrap());
+    let (mut gateway, address, admin) = gateway_with_admin(&config);
+    assert_eq!((get(&address, "/v1/devices").0, get(&address, "/").0), (401, 200));
+    assert_eq!((get(&admin, "/admin/v1/nothing").0, get(&admin, "/metrics").0), (401, 200));
+    gateway.signal("-TERM");
+    assert_eq!(gateway.wait().code(), Some(0));
+}

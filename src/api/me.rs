@@ -3,7 +3,6 @@
 use hyper::{Response, StatusCode};
 use serde::Serialize;
 
-use super::auth;
 use super::config::PageConfig;
 use super::respond::{self, Body};
 use super::routes::Call;
@@ -48,6 +47,6 @@ struct Access {
 /// `/v1/config`
 pub async fn config(call: Call) -> Response<Body> {
     let context = &call.context;
-    let access = Access { required: auth::required(context) };
+    let access = Access { required: context.access.required() };
     respond::json(StatusCode::OK, &Configuration { page: &context.config.page, access })
 }

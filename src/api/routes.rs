@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::query::{Parameter, Query};
 use super::respond::{self, Body};
 use super::router::Context;
-use super::{asyncapi, auth, calls, devices, handshake, me, openapi, operations, schemas, users};
+use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, users};
 use crate::access::Principal;
 
 /// Something that is served.
@@ -80,6 +80,7 @@ pub static ROUTES: &[Route] = &[
     route!(GET "/v1/calls/{call_id}" "getCall" User Some(&[]), "A call's story: what is told of it, in order.", calls::one),
     route!(GET "/v1/me" "getMe" User Some(&[]), "Whose token this is, and what it may see.", me::me),
     route!(GET "/v1/ws" "openWebSocket" Itself None, "The WebSocket's handshake; what is spoken on it is in /asyncapi.json.", handshake::route),
+    route!(GET "/v1/events" "streamEvents" User None, "The events as they happen, as server-sent events.", events::stream),
     route!(GET "/v1/config" "getConfig" Public None, "What the page has to know.", me::config),
     route!(GET "/openapi.json" "getOpenApi" Public None, "This document.", openapi::serve),
     route!(GET "/asyncapi.json" "getAsyncApi" Public None, "What is spoken on the WebSocket, as AsyncAPI 3.0.", asyncapi::serve),

@@ -21,7 +21,7 @@ fn names(devices: &Json) -> Vec<&str> {
 #[tokio::test]
 async fn without_a_token_nothing_of_anybody_is_told() {
     let edge = edge(ann().1, |_| {}).await;
-    for path in ["/v1/devices", "/v1/devices/SEP1", "/v1/users/ann", "/v1/calls", "/v1/calls/x", "/v1/me"] {
+    for path in ["/v1/devices", "/v1/devices/SEP1", "/v1/users/ann", "/v1/calls", "/v1/calls/x", "/v1/me", "/v1/events?all=true"] {
         let answer = edge.get(path, None).await;
         assert_eq!((answer.status, answer.code().as_str()), (401, "unauthenticated"), "{path}");
         assert!(answer.head.contains("www-authenticate: bearer realm=\"callcast\"\r\n"), "{}", answer.head);
@@ -110,4 +110,14 @@ async fn where_no_access_is_configured_everybody_sees_everything() {
     assert_eq!(names(&edge.get("/v1/devices", None).await.json()), ["SEP1", "SEP2"]);
     assert_eq!(names(&edge.get("/v1/devices", Some("whatever")).await.json()), ["SEP1", "SEP2"]);
     assert_eq!(edge.get("/v1/config", None).await.json()["access"], json!({"required": false}));
+}
+
+#[tokio::test]
+async fn a_stream_of_events_is_of_ones_own_devices_alone() {
+    let (token, access) = ann();
+    let edge = edge(access, |_| {}).await;
+    for wanted in ["device=SEP2", "user=ben", "line=2002", "device=SEP1&device=SEP2", "device=SEP9"] {
+        let answer = edge.get(&format!("/v1/events?{wanted}"), Some(&token)).await;
+        assert_eq!((answer.status, answer.code().as_str()), (403, "forbidden"), "{wanted}");
+    }
 }

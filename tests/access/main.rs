@@ -10,6 +10,7 @@ mod http;
 mod jwks;
 mod jwt;
 mod keys;
+mod logs;
 #[allow(dead_code)] // phones alone are needed of it
 #[path = "../events/playing.rs"]
 mod playing;

@@ -2,13 +2,13 @@
 
 use std::sync::Arc;
 
-use callcast::access::{Config, NewToken, TokenConfig};
+use callcast::access::{Access, Config, NewToken, TokenConfig};
 use callcast::cti::{Device, DeviceChange, Notice};
 use callcast::ctiqbe::names::CallState;
 use serde_json::{Value, json};
 
 use crate::ask::{Answer, request};
-use crate::harness::{Edge, caller, edge_for};
+use crate::harness::{Edge, caller, edge_with};
 use crate::playing::phone;
 
 /// An edge with a token for each of these scopes.
@@ -43,7 +43,7 @@ impl Guarded {
         .into_iter()
         .unzip();
         let access = Config { tokens: configs, ..Config::default() };
-        Self { edge: edge_for(true, &access, |_| {}).await, tokens }
+        Self { edge: edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await, tokens }
     }
 
     /// Two phones; each had a call and has one.

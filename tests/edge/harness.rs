@@ -3,7 +3,6 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callcast::access::{self, Access};
 use callcast::api::{self, Health, RefusalReport, Report, Server, SessionReport};
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, LineChange, LineHandle, Notice, Observer, SessionId};
@@ -16,6 +15,7 @@ use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use futures_util::{SinkExt, StreamExt};
 use serde_json::Value;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinHandle;
 use tokio_tungstenite::WebSocketStream;
@@ -66,16 +66,25 @@ pub async fn edge_with(change: impl FnOnce(&mut api::Config), make: impl FnOnce(
     made(true, change, make).await
 }
 
-/// A gateway that asks for tokens as configured.
-pub async fn edge_for(ready: bool, access: &access::Config, change: impl FnOnce(&mut api::Config)) -> Edge {
-    made(ready, change, |server, metrics| server.with_access(Arc::new(Access::new(access, metrics).unwrap()))).await
+/// A gateway with this log.
+pub async fn edge_on(journal: Journal) -> Edge {
+    made_on(journal, true, |_| {}, |server, _| server).await
 }
 
 async fn made(ready: bool, change: impl FnOnce(&mut api::Config), make: impl FnOnce(Server, Arc<Metrics>) -> Server) -> Edge {
+    made_on(Journal::temporary().unwrap(), ready, change, make).await
+}
+
+async fn made_on(
+    journal: Journal,
+    ready: bool,
+    change: impl FnOnce(&mut api::Config),
+    make: impl FnOnce(Server, Arc<Metrics>) -> Server,
+) -> Edge {
     let mut config = api::Config { listen: "127.0.0.1:0".parse().unwrap(), ..api::Config::default() };
     change(&mut config);
     let calls = CallModel::new(Ids::seeded(1), false);
-    let gateway = Arc::new(Gateway::new(calls, Journal::temporary().unwrap(), Metrics::new().unwrap()));
+    let gateway = Arc::new(Gateway::new(calls, journal, Metrics::new().unwrap()));
     let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy(ready))).await.unwrap();
     let admin = api::AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
     let server = make(server.with_admin(&admin).await.unwrap(), Arc::clone(gateway.metrics()));
@@ -185,6 +194,25 @@ impl Edge {
         let stream = TcpStream::connect(self.address).await.unwrap();
         let (socket, _) = tokio_tungstenite::client_async(self.request(Some("callcast.v1"), None), stream).await.unwrap();
         Client(socket)
+    }
+
+    /// A client of another subprotocol, with this query.
+    pub async fn client_of(&self, subprotocol: &str, query: &str) -> Client {
+        let stream = TcpStream::connect(self.address).await.unwrap();
+        let mut request = format!("ws://{}/v1/ws{query}", self.address).into_client_request().unwrap();
+        request.headers_mut().insert("sec-websocket-protocol", subprotocol.parse().unwrap());
+        let (socket, _) = tokio_tungstenite::client_async(request, stream).await.unwrap();
+        Client(socket)
+    }
+
+    /// The whole answer to a request.
+    pub async fn request_whole(&self, method: &str, path: &str, headers: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        let request = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n{headers}connection: close\r\n\r\n", self.address);
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        answer
     }
 
     /// The status and body with which a handshake is refused.

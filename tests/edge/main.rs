@@ -5,6 +5,8 @@
 
 mod browser;
 mod client;
+#[path = "../events/disk.rs"]
+mod disk;
 mod harness;
 mod http;
 mod page;
@@ -12,5 +14,6 @@ mod people;
 #[path = "../events/playing.rs"]
 mod playing;
 mod relay;
+mod resume;
 mod wall;
 mod websocket;

@@ -32,6 +32,8 @@ pub enum Request {
     },
     /// This is who I am, or still am.
     Authenticate(Token),
+    /// Are you there? A browser cannot see the pings of WebSocket itself.
+    Ping,
     /// No longer.
     Unsubscribe {
         /// The name that it subscribed with.

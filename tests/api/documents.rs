@@ -1,15 +1,16 @@
 //! OpenAPI and AsyncAPI: they are well-formed, and real answers and frames are what they say, and have nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use callcast::access::{self, NewToken, TokenConfig};
+use callcast::access::{self, Access, NewToken, TokenConfig};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::ask::{Answer, found, get, request};
-use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_for, edge_that_is};
+use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_that_is, edge_with};
 
 /// A validator of a schema of a document's components, which knows no members but those that are described.
 fn validator(document: &Value, name: &str) -> Validator {
@@ -317,7 +318,8 @@ async fn frames_of_a_subscription_that_goes_on_are_what_asyncapi_says() {
 async fn frames_of_who_says_who_it_is_are_what_asyncapi_says() {
     let token = NewToken::random().unwrap();
     let config = TokenConfig { name: "crm".into(), sha256: token.sha256(), users: vec!["user1".into()], ..TokenConfig::default() };
-    let edge = edge_for(true, &access::Config { tokens: vec![config], ..access::Config::default() }, |_| {}).await;
+    let config = access::Config { tokens: vec![config], ..access::Config::default() };
+    let edge = edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&config, metrics).unwrap()))).await;
     let mut frames = Frames::of(&edge).await;
     let mut client = edge.client().await;
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("error")).await;

@@ -13,7 +13,6 @@ mod flow_support {
     pub mod invariants;
     pub mod outcome;
     pub mod renumber;
-    pub mod standing;
     pub mod story;
     pub mod times;
 }

@@ -12,6 +12,7 @@ mod flow_support {
     pub mod diff;
     pub mod invariants;
     pub mod outcome;
+    pub mod restart;
     pub mod standing;
     pub mod times;
 }

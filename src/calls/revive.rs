@@ -31,7 +31,7 @@ const HELD_THEN: u64 = 5_000_000;
 
 /// Legs of an earlier run that no session has taken yet.
 #[derive(Debug, Default)]
-pub struct Waiting {
+pub(super) struct Waiting {
     /// By the CloudEvents source: device names are unique within a cluster.
     legs: HashMap<Arc<str>, Parted>,
     /// Sessions that have not yet told all that stands.

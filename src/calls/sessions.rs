@@ -21,7 +21,7 @@ use super::revive::Waiting;
 pub struct Sessions {
     sessions: HashMap<SessionId, Session>,
     /// Legs of an earlier run that are no session's yet.
-    pub waiting: Waiting,
+    pub(super) waiting: Waiting,
     pub numbers: Arc<NumberPlan>,
 }
 

@@ -3,22 +3,19 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use callcast::calls::revive::Revival;
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, SessionId};
 use callcast::ctiqbe::messages::{
     DeviceInServiceEvent, DeviceOutOfServiceEvent, DeviceRegisteredEvent, DeviceRegisteredEventWithLineInfo, DeviceUnregisteredEvent,
-    ExistingCallCompletedEvent, LineInServiceEvent, LineOutOfServiceEvent, ProviderClosedEvent,
+    LineInServiceEvent, LineOutOfServiceEvent, ProviderClosedEvent,
 };
-use callcast::ctiqbe::names::{DeviceState, DeviceUnregisteredReason};
-use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message as _, VERSION_12_5, encode};
+use callcast::ctiqbe::names::DeviceState;
+use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message as _, VERSION_12_5};
 use callcast::event::{Encoder, Event};
 use callcast::sim::Flow;
 use callcast::sim::flow::Message;
 use callcast::time::Timestamp;
 use serde_json::Value as Json;
-
-use super::standing::Standing;
 
 /// How often the model is told the time.
 const STEP: Duration = Duration::from_millis(100);
@@ -50,24 +47,23 @@ pub fn steps(flows: &[Flow], begin: &[Duration]) -> Vec<Step> {
 }
 
 /// A line as the model knows it.
-struct Place {
-    session: SessionId,
-    handle: LineHandle,
-    line: Arc<Line>,
+pub(super) struct Place {
+    pub(super) session: SessionId,
+    pub(super) handle: LineHandle,
+    pub(super) line: Arc<Line>,
     /// It is out of service for the time being.
-    out: bool,
+    pub(super) out: bool,
 }
 
 /// A model with the lines of some flows open.
 pub struct Bench {
-    model: CallModel,
+    pub(super) model: CallModel,
     /// Of each flow.
-    places: Vec<Vec<Place>>,
-    now: Duration,
+    pub(super) places: Vec<Vec<Place>>,
+    pub(super) now: Duration,
     events: Vec<Event>,
-    encoder: Encoder,
-    epoch: u64,
-    sequence: u64,
+    pub(super) encoder: Encoder,
+    pub(super) sequence: u64,
     /// What was told since the lines were open, byte by byte.
     pub told: Vec<Vec<u8>>,
 }
@@ -84,7 +80,7 @@ impl Bench {
     pub fn new(flows: &[Flow], sessions: u16) -> Self {
         let model = CallModel::new(Ids::seeded(1), false);
         let (events, encoder) = (Vec::new(), Encoder::new(9));
-        let mut bench = Self { model, places: Vec::new(), now: Duration::ZERO, events, encoder, epoch: 9, sequence: 0, told: Vec::new() };
+        let mut bench = Self { model, places: Vec::new(), now: Duration::ZERO, events, encoder, sequence: 0, told: Vec::new() };
         for session in 0..sessions {
             bench.notice(SessionId(session), &Notice::Connected { manager: "cucm", cluster: "test" });
         }
@@ -134,49 +130,6 @@ impl Bench {
         }
     }
 
-    /// Goes on until nobody waits for what may have come while the gateway was away.
-    pub fn wait_long(&mut self) {
-        self.advance(self.now + Duration::from_secs(70));
-    }
-
-    /// The gateway is killed, and starts again beside a cluster where this stands: what was told is all that it knows.
-    pub fn restart(&mut self, sessions: u16, standing: &Standing) {
-        self.epoch += 1;
-        self.encoder = Encoder::new(self.epoch);
-        self.model = CallModel::new(Ids::seeded(self.epoch), false);
-        let revived = Revival::from_story(self.told.iter().map(Vec::as_slice));
-        self.model.revive(revived, usize::from(sessions), self.at(), self.at());
-        for session in 0..sessions {
-            self.notice(SessionId(session), &Notice::Connected { manager: "cucm", cluster: "test" });
-        }
-        for flow in 0..self.places.len() {
-            for at in 0..self.places[flow].len() {
-                let Place { session, handle, line, out } = &mut self.places[flow][at];
-                // Another session, other handles.
-                handle.line += 1000;
-                let (session, handle, line, out) = (*session, *handle, Arc::clone(line), *out);
-                if out {
-                    let change = DeviceChange::Unregistered(DeviceUnregisteredReason::UNKNOWN);
-                    self.notice(session, &Notice::Device { device: &line.device, change });
-                    continue;
-                }
-                self.notice(session, &Notice::Device { device: &line.device, change: DeviceChange::InService });
-                self.notice(session, &Notice::Line { line: &line, change: LineChange::Opened(handle) });
-                self.notice(session, &Notice::Line { line: &line, change: LineChange::InService });
-                for bytes in standing.existing(flow, at, handle.line) {
-                    self.notice(session, &Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
-                }
-                let all = ExistingCallCompletedEvent { line_call_manager_id: handle.call_manager, line_id: handle.line };
-                let mut bytes = Vec::new();
-                encode(&all, VERSION_12_5, &mut bytes);
-                self.notice(session, &Notice::Message(Frame::split(&bytes, FRAME_LIMIT).unwrap().unwrap()));
-            }
-        }
-        for session in 0..sessions {
-            self.notice(SessionId(session), &Notice::Resynced { in_service: 0, refused: 0 });
-        }
-    }
-
     /// Every device says that it is idle, and again when it is asked; then time goes on.
     pub fn go_idle(&mut self) {
         let state = |asked| DeviceChange::State { state: DeviceState::IDLE, asked };
@@ -202,30 +155,16 @@ impl Bench {
         (self.model.legs(), self.model.calls())
     }
 
-    /// How many legs are up.
-    pub fn legs(&self) -> usize {
-        self.model.legs()
-    }
-
-    /// The flows and places that are out of service.
-    pub fn out_of_service(&self) -> Vec<(usize, usize)> {
-        let of_flow = |(flow, places): (usize, &Vec<Place>)| {
-            let out = places.iter().enumerate().filter(|(_, place)| place.out);
-            out.map(|(at, _)| (flow, at)).collect::<Vec<_>>()
-        };
-        self.places.iter().enumerate().flat_map(of_flow).collect()
-    }
-
     /// What was told since the lines were open.
     pub fn json(&self) -> Vec<Json> {
         self.told.iter().map(|bytes| serde_json::from_slice(bytes).unwrap()).collect()
     }
 
-    fn at(&self) -> Timestamp {
+    pub(super) fn at(&self) -> Timestamp {
         Timestamp(BEGAN + u64::try_from(self.now.as_micros()).unwrap())
     }
 
-    fn advance(&mut self, to: Duration) {
+    pub(super) fn advance(&mut self, to: Duration) {
         while self.now < to {
             self.now = to.min(self.now + STEP);
             self.model.advance(self.at(), &mut self.events);
@@ -233,7 +172,7 @@ impl Bench {
         }
     }
 
-    fn notice(&mut self, session: SessionId, notice: &Notice<'_>) {
+    pub(super) fn notice(&mut self, session: SessionId, notice: &Notice<'_>) {
         self.model.observe(session, self.at(), notice, &mut self.events).unwrap();
         self.keep();
     }

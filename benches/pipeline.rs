@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use callcast::load::pipeline::{Load, measure, temporary};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Each load has its turn, several times: what else the machine does meets both.
 const ROUNDS: u32 = 3;
 const TIME: Duration = Duration::from_secs(5);
@@ -22,7 +26,8 @@ async fn main() {
             let measured = measure(temporary(), load, TIME, BATCH, WINDOW).await.unwrap();
             let rate = measured.messages as f64 / measured.seconds;
             let per_message = measured.events as f64 / measured.messages as f64;
-            println!("{load:?} calls: {rate:.0} messages a second, {per_message:.2} events a message");
+            let on_cores = measured.on_cores * 1e6 / measured.messages as f64;
+            println!("{load:?} calls: {rate:.0} messages a second, {per_message:.2} events and {on_cores:.2} µs on all cores a message");
         }
     }
 }

@@ -21,6 +21,9 @@ pub async fn serve(call: Call) -> Response<Body> {
 /// The channel on which a frame is sent.
 const CALLCAST: &str = "callcast";
 const CLOUDEVENTS: &str = "cloudevents";
+const STREAM: &str = "stream";
+/// What is told in a stream beside events.
+const IN_STREAM: [&str; 5] = ["subscribed", "snapshot", "live", "gap", "error"];
 
 /// The whole document.
 fn document() -> Json {
@@ -34,15 +37,7 @@ fn document() -> Json {
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "gateway": {
-                "host": "{host}",
-                "protocol": "ws",
-                "description": "With `api.tls` it is `wss`.",
-                "variables": {"host": host},
-                "security": [{"$ref": "#/components/securitySchemes/bearer"}],
-            },
-        },
+        "servers": {"gateway": server(&host, "ws"), "stream": server(&host, "http")},
         "channels": channels(),
         "operations": operations(),
         "components": {
@@ -54,6 +49,16 @@ fn document() -> Json {
                 "description": "In the handshake, or as the subprotocol `bearer.TOKEN`, or in the first message. Where no access is configured none is needed.",
             }},
         },
+    })
+}
+
+fn server(host: &Json, protocol: &str) -> Json {
+    json!({
+        "host": "{host}",
+        "protocol": protocol,
+        "description": format!("With `api.tls` it is `{protocol}s`."),
+        "variables": {"host": host},
+        "security": [{"$ref": "#/components/securitySchemes/bearer"}],
     })
 }
 
@@ -89,6 +94,7 @@ fn channels() -> Json {
         CALLCAST: {
             "address": "/v1/ws",
             "title": "callcast.v1",
+            "servers": [{"$ref": "#/servers/gateway"}],
             "description": "The subprotocol `callcast.v1`: one JSON object in each text frame. An event that several subscriptions match comes once.",
             "messages": frames,
             "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
@@ -96,9 +102,17 @@ fn channels() -> Json {
         CLOUDEVENTS: {
             "address": "/v1/ws",
             "title": "cloudevents.json",
+            "servers": [{"$ref": "#/servers/gateway"}],
             "description": "The subprotocol `cloudevents.json`: bare CloudEvents, one in each text frame, of what the query asks for; `device`, `line`, `user` and `type` may stand in it several times. A client says nothing.",
             "messages": {"cloudevent": message("cloudevent")},
             "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
+        },
+        STREAM: {
+            "address": "/v1/events",
+            "title": "Server-sent events",
+            "description": "`text/event-stream` of what the query asks for, as above; /openapi.json has its parameters. An event's `id` is its cursor, its `event` the type; the other messages have their `op` as `event`.",
+            "servers": [{"$ref": "#/servers/stream"}],
+            "messages": IN_STREAM.iter().chain(&["cloudevent"]).map(|name| ((*name).to_owned(), message(name))).collect::<Map<String, Json>>(),
         },
     })
 }
@@ -112,7 +126,10 @@ fn operations() -> Map<String, Json> {
         (frame.op.to_owned(), sent)
     });
     let bare = json!({"action": "send", "channel": channel(CLOUDEVENTS), "summary": "Something happened.", "messages": [in_channel(CLOUDEVENTS, "cloudevent")]});
-    asked.chain(told).chain([("cloudevent".to_owned(), bare)]).collect()
+    let in_stream: Vec<Json> = IN_STREAM.iter().chain(&["cloudevent"]).map(|name| in_channel(STREAM, name)).collect();
+    let stream =
+        json!({"action": "send", "channel": channel(STREAM), "summary": "How things stand, and what happens.", "messages": in_stream});
+    asked.chain(told).chain([("cloudevent".to_owned(), bare), ("stream".to_owned(), stream)]).collect()
 }
 
 /// What a client asks, with what is answered.

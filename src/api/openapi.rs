@@ -29,6 +29,8 @@ enum Content {
     Document(&'static str),
     /// Text.
     Text,
+    /// Server-sent events.
+    Stream,
     /// Nothing.
     Nothing,
 }
@@ -90,6 +92,18 @@ const ANSWERS: &[Answers] = &[
             ("503", "There are as many clients as there may be, or the gateway stops."),
         ],
     },
+    answers(
+        "streamEvents",
+        "The stream, until the token is over, the client falls behind or the gateway stops. `event` is the type of an event, or the `op` of a \
+         frame as on the WebSocket; `id` is the cursor.",
+        Content::Stream,
+        &[
+            ("400", "The query asks for what there is not, or for nothing."),
+            ("403", "A device, line or user is not among what the token may see, or does not exist."),
+            ("429", "The account has as many connections as it may have, or too many tokens were refused."),
+            ("503", "There are as many clients as there may be, or the keys to check the token with cannot be had now."),
+        ],
+    ),
     answers("getConfig", "The page's settings.", Content::Json("config"), &[]),
     answers("getOpenApi", "This document.", Content::Document("application/json"), &[UNCHANGED]),
     answers("getAsyncApi", "The document.", Content::Document("application/json"), &[UNCHANGED]),
@@ -160,7 +174,9 @@ fn operation(route: &Route) -> Json {
     let name = name_in(route.path).zip(answers.and_then(|answers| answers.name));
     let in_path =
         name.map(|(name, text)| json!({"name": name, "in": "path", "required": true, "description": text, "schema": {"type": "string"}}));
-    let parameters: Vec<Json> = in_path.into_iter().chain(route.parameters.unwrap_or_default().iter().map(parameter)).collect();
+    let in_query = route.parameters.unwrap_or_default().iter().map(parameter);
+    let of_stream = if route.operation == "streamEvents" { stream_parameters() } else { Vec::new() };
+    let parameters: Vec<Json> = in_path.into_iter().chain(in_query).chain(of_stream).collect();
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
     }
@@ -170,6 +186,22 @@ fn operation(route: &Route) -> Json {
         Access::Itself => drop(operation.insert("security".into(), json!([{"bearer": []}, {}]))),
     }
     operation.into()
+}
+
+/// What a stream may be asked for: it reads its own query, in which names may stand several times.
+fn stream_parameters() -> Vec<Json> {
+    let several = |name: &str, text: &str| json!({"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": {"type": "string"}}, "explode": true});
+    let one = |place: &str, name: &str, schema: Json, text: &str| json!({"name": name, "in": place, "description": text, "schema": schema});
+    let text = json!({"type": "string"});
+    vec![
+        several("device", "Names of devices."),
+        several("line", "Directory numbers."),
+        several("user", "Ids of users."),
+        one("query", "all", json!({"type": "boolean"}), "All that may be seen."),
+        several("type", "Only events of these types, as `leg.alerting`, or families, as `leg.*`."),
+        one("query", "after", text.clone(), "The last cursor that was seen: what was missed since is told first."),
+        one("header", "Last-Event-ID", text, "The same, as browsers send it when they connect again; it counts more."),
+    ]
 }
 
 fn name_in(path: &str) -> Option<&str> {
@@ -214,6 +246,7 @@ fn responses(route: &Route) -> Map<String, Json> {
         Content::Json(schema) => Some(("application/json", reference(schema))),
         Content::Document(kind) => Some((kind, json!({"type": "object"}))),
         Content::Text => Some(("text/plain", json!({"type": "string"}))),
+        Content::Stream => Some(("text/event-stream", json!({"type": "string"}))),
         Content::Nothing => None,
     };
     let mut answer = json!({"description": answers.text});

@@ -138,6 +138,42 @@ async fn a_gateway_that_knows_nothing_of_before_sends_a_snapshot_and_says_so() {
 }
 
 #[tokio::test]
+async fn where_no_websocket_can_be_opened_events_come_by_a_stream_and_nothing_is_lost_either() {
+    let (edge, browser) = (edge(|_| {}).await, browser(true).await);
+    (1..=2).for_each(|i| edge.phone(i));
+    let relay = Relay::to(edge.address).await;
+    let broken = "(window.WebSocket = class { constructor() { setTimeout(() => this.onclose({ code: 1006, reason: '' })); } close() {} }, { firstWait: 50 })";
+    library(&browser, relay.address, broken, &["{ users: ['user1'] }"]).await;
+    state(&browser, "live").await;
+    assert_eq!(browser.script("return client.state.transport").await, "sse");
+    call(&edge, 1, 1);
+    ended(&browser, 0, 1).await;
+    relay.cut();
+    state(&browser, "offline").await;
+    call(&edge, 1, 2);
+    relay.wake();
+    ended(&browser, 0, 2).await;
+    // One more subscription is told how things stand, and the first keeps its place.
+    browser
+        .script(
+            "subscriptions[1] = client.subscribe({ users: ['user2'] }, {
+                 snapshot: (...values) => told.push([1, 'snapshot', ...values]),
+                 event: (...values) => told.push([1, 'event', ...values]),
+             })",
+        )
+        .await;
+    call(&edge, 1, 3);
+    until("the snapshot of the second", || async { (!told(&browser, 1, "snapshot").await.is_empty()).then_some(()) }).await;
+    state(&browser, "live").await;
+    call(&edge, 2, 4);
+    ended(&browser, 1, 1).await;
+    ended(&browser, 0, 3).await;
+    events(&browser, 0).await;
+    assert_eq!(told(&browser, 0, "snapshot").await.len(), 1, "a snapshot although everything was there");
+    browser.quit().await;
+}
+
+#[tokio::test]
 async fn a_subscription_that_is_refused_tells_its_owner_and_leaves_the_others_alone() {
     let (edge, browser) = (edge(|_| {}).await, browser(true).await);
     edge.phone(1);

@@ -424,6 +424,8 @@ export class Callcast extends EventTarget {
     if (code === "other_account") return this.#restart();
     // A gateway that knows no tokens needs none.
     if (code === "unknown_op" && !this.#ready) return this.#signedIn();
+    // A stream says so before it ends; the next one goes on where it was.
+    if (this.#stream) return this.#retryLater(message);
     const group = this.#groups.get(id);
     if (!group) return;
     this.#groups.delete(id);

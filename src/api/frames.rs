@@ -60,6 +60,13 @@ pub const FRAMES: &[Frame] = &[
     },
     Frame { op: "unsubscribe", from: From::Client, text: "Asks for no more of it.", schema: unsubscribe },
     Frame { op: "unsubscribed", from: From::Answer("unsubscribe"), text: "Nothing more comes of it.", schema: unsubscribed },
+    Frame {
+        op: "ping",
+        from: From::Client,
+        text: "Are you there? A browser cannot see the pings of WebSocket itself.",
+        schema: nothing_more,
+    },
+    Frame { op: "pong", from: From::Answer("ping"), text: "Here.", schema: nothing_more },
     Frame { op: "event", from: From::Gateway, text: "Something happened.", schema: event },
     Frame { op: "gap", from: From::Gateway, text: "Events are missing: they are no longer kept.", schema: gap },
     Frame { op: "error", from: From::Gateway, text: "A request is refused; the socket stays open unless a close follows.", schema: error },
@@ -165,6 +172,10 @@ fn unsubscribe(said: &str) -> Json {
 
 fn unsubscribed(said: &str) -> Json {
     object(said, &[("id", id(), ID)])
+}
+
+fn nothing_more(said: &str) -> Json {
+    object(said, &[])
 }
 
 fn event(said: &str) -> Json {

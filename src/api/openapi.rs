@@ -20,6 +20,8 @@ struct Answers {
     text: &'static str,
     content: Content,
     errors: &'static [(&'static str, &'static str)],
+    /// The schema of what is sent, and what it is.
+    body: Option<(&'static str, &'static str)>,
 }
 
 enum Content {
@@ -29,6 +31,8 @@ enum Content {
     Document(&'static str),
     /// Text.
     Text,
+    /// Server-sent events.
+    Stream,
     /// Nothing.
     Nothing,
 }
@@ -42,7 +46,7 @@ const fn answers(
     content: Content,
     errors: &'static [(&'static str, &'static str)],
 ) -> Answers {
-    Answers { operation, name: None, status: "200", text, content, errors }
+    Answers { operation, name: None, status: "200", text, content, errors, body: None }
 }
 
 const fn named(
@@ -52,8 +56,16 @@ const fn named(
     content: Content,
     errors: &'static [(&'static str, &'static str)],
 ) -> Answers {
-    Answers { operation, name: Some(name), status: "200", text, content, errors }
+    Answers { operation, name: Some(name), status: "200", text, content, errors, body: None }
 }
+
+const CURSOR_NAME: &str = "The cursor's name: up to 64 small letters, digits, `-`, `_` and `.`, a letter or digit first.";
+const BAD_NAME: (&str, &str) = ("400", "No cursor can have this name.");
+const NO_CURSOR: (&str, &str) = ("404", "There is no such cursor.");
+const DAMAGED: (&str, &str) = ("409", "The cursor's file is damaged or of a newer version: set it again, or delete it.");
+const TOO_LONG: (&str, &str) = ("413", "The body is too long.");
+const SLOW: (&str, &str) = ("408", "The body did not come in time.");
+const NO_DISK: (&str, &str) = ("503", "The disk refuses, or the keys to check the token with cannot be had now.");
 
 /// In the order of the routes.
 const ANSWERS: &[Answers] = &[
@@ -89,7 +101,19 @@ const ANSWERS: &[Answers] = &[
             ("429", "The account has as many connections as it may have, or too many tokens were refused."),
             ("503", "There are as many clients as there may be, or the gateway stops."),
         ],
+        body: None,
     },
+    answers(
+        "streamEvents",
+        "How things stand, or that what was missed follows; then the events, until the client leaves. `/asyncapi.json` has what comes.",
+        Content::Stream,
+        &[
+            ("400", "Something is wrong with the address, or `Last-Event-ID` is no cursor."),
+            ("403", "The token may not see this."),
+            ("429", "The account has as many connections as it may have, or too many tokens were refused."),
+            ("503", "There are as many clients as there may be, or the keys to check the token with cannot be had now."),
+        ],
+    ),
     answers("getConfig", "The page's settings.", Content::Json("config"), &[]),
     answers("getOpenApi", "This document.", Content::Document("application/json"), &[UNCHANGED]),
     answers("getAsyncApi", "The document.", Content::Document("application/json"), &[UNCHANGED]),
@@ -104,6 +128,34 @@ const ANSWERS: &[Answers] = &[
     answers("getHealth", "It answers.", Content::Json("alive"), &[]),
     answers("getReadiness", "It is ready.", Content::Json("readiness"), &[]),
     answers("getMetrics", "The metrics.", Content::Text, &[]),
+    answers("listCursors", "All cursors, by name.", Content::Json("cursor_list"), &[NO_DISK]),
+    named("getCursor", CURSOR_NAME, "The cursor.", Content::Json("cursor"), &[BAD_NAME, NO_CURSOR, DAMAGED, NO_DISK]),
+    Answers {
+        body: Some(("cursor_place", "Where it is to be: one of the two.")),
+        ..named(
+            "setCursor",
+            CURSOR_NAME,
+            "The cursor as it is now; nothing is parked.",
+            Content::Json("cursor"),
+            &[("400", "No cursor can have this name, or the body is not what is understood."), SLOW, TOO_LONG, NO_DISK],
+        )
+    },
+    Answers { status: "204", ..named("deleteCursor", CURSOR_NAME, "It is gone.", Content::Nothing, &[BAD_NAME, NO_CURSOR, NO_DISK]) },
+    Answers {
+        body: Some(("erase_request", "Of whom nothing is to be kept. An event that has any of these goes.")),
+        ..answers(
+            "erase",
+            "What was erased, or would be. Calls that are up are shown until they are over.",
+            Content::Json("erased"),
+            &[
+                ("400", "Something is wrong with the address, or the body is not what is understood."),
+                SLOW,
+                ("409", "Something is being erased now."),
+                TOO_LONG,
+                ("503", "The disk refuses, or the keys to check the token with cannot be had now. What was erased until then is erased."),
+            ],
+        )
+    },
 ];
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec_pretty(&document()).unwrap_or_default().into());
@@ -160,9 +212,15 @@ fn operation(route: &Route) -> Json {
     let name = name_in(route.path).zip(answers.and_then(|answers| answers.name));
     let in_path =
         name.map(|(name, text)| json!({"name": name, "in": "path", "required": true, "description": text, "schema": {"type": "string"}}));
-    let parameters: Vec<Json> = in_path.into_iter().chain(route.parameters.unwrap_or_default().iter().map(parameter)).collect();
+    let known = route.parameters.unwrap_or_default().iter().map(parameter);
+    let streamed = if route.operation == "streamEvents" { streamed() } else { Vec::new() };
+    let parameters: Vec<Json> = in_path.into_iter().chain(known).chain(streamed).collect();
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
+    }
+    if let Some((schema, text)) = answers.and_then(|answers| answers.body) {
+        let content = json!({"application/json": {"schema": reference(schema)}});
+        operation.insert("requestBody".into(), json!({"description": text, "required": true, "content": content}));
     }
     match route.access {
         Access::Public => {}
@@ -187,6 +245,27 @@ fn parameter(parameter: &Parameter) -> Json {
     };
     json!({"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema})
 }
+
+/// What a stream of events is asked for with: some of it as often as needed, which no other route has.
+fn streamed() -> Vec<Json> {
+    let text = json!({"type": "string", "minLength": 1});
+    let many = |name: &str, said: &str| {
+        let schema = json!({"type": "array", "items": text});
+        json!({"name": name, "in": "query", "description": said, "style": "form", "explode": true, "schema": schema})
+    };
+    let flag = json!({"type": "boolean"});
+    vec![
+        many("device", "What concerns this device; as often as needed."),
+        many("line", "What concerns this directory number; as often as needed."),
+        many("user", "What happens on devices while they are this user's; as often as needed."),
+        json!({"name": "all", "in": "query", "description": "All that may be seen.", "schema": flag}),
+        many("type", "Only events of this type, as `leg.alerting`, or family, as `leg.*`; as often as needed. All when there is none."),
+        json!({"name": "after", "in": "query", "description": AFTER, "schema": text}),
+        json!({"name": "Last-Event-ID", "in": "header", "description": "The same; a browser sends it by itself. It counts before `after`.", "schema": text}),
+    ]
+}
+
+const AFTER: &str = "The last cursor that was seen, or the id of an event: what was missed since is told first.";
 
 fn responses(route: &Route) -> Map<String, Json> {
     let mut responses = Map::new();
@@ -214,6 +293,7 @@ fn responses(route: &Route) -> Map<String, Json> {
         Content::Json(schema) => Some(("application/json", reference(schema))),
         Content::Document(kind) => Some((kind, json!({"type": "object"}))),
         Content::Text => Some(("text/plain", json!({"type": "string"}))),
+        Content::Stream => Some(("text/event-stream", json!({"type": "string"}))),
         Content::Nothing => None,
     };
     let mut answer = json!({"description": answers.text});
@@ -248,5 +328,12 @@ mod tests {
         let only_for_admins = document()["paths"].as_object().unwrap().values().filter(|item| item.get("servers").is_some()).count();
         assert_eq!(paths, super::routes().count() + only_for_admins);
         assert!(super::routes().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
+    }
+
+    #[test]
+    fn what_a_stream_can_be_asked_for_is_described() {
+        let described = streamed();
+        let in_query: Vec<&str> = described.iter().filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(in_query, crate::sinks::asked::KEYS);
     }
 }

@@ -43,7 +43,10 @@ impl Guarded {
         .into_iter()
         .unzip();
         let access = Config { tokens: configs, ..Config::default() };
-        Self { edge: edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await, tokens }
+        Self {
+            edge: edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await,
+            tokens,
+        }
     }
 
     /// Two phones; each had a call and has one.

@@ -22,7 +22,8 @@ async fn main() {
             let measured = measure(temporary(), load, TIME, BATCH, WINDOW).await.unwrap();
             let rate = measured.messages as f64 / measured.seconds;
             let per_message = measured.events as f64 / measured.messages as f64;
-            println!("{load:?} calls: {rate:.0} messages a second, {per_message:.2} events a message");
+            let on_cores = measured.on_cores * 1e6 / measured.messages as f64;
+            println!("{load:?} calls: {rate:.0} messages a second, {per_message:.2} events and {on_cores:.2} µs on all cores a message");
         }
     }
 }

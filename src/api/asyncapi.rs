@@ -1,4 +1,4 @@
-//! `/asyncapi.json`: what is spoken on the WebSocket and told as server-sent events, as AsyncAPI 3.0, from the gateway's point of view.
+//! `/asyncapi.json`: what is spoken on the WebSocket, as AsyncAPI 3.0, from the gateway's point of view.
 
 use std::sync::LazyLock;
 
@@ -22,8 +22,8 @@ pub async fn serve(call: Call) -> Response<Body> {
 const CALLCAST: &str = "callcast";
 const CLOUDEVENTS: &str = "cloudevents";
 const STREAM: &str = "stream";
-/// The frames that a stream of server-sent events has too.
-const STREAMED: [&str; 5] = ["subscribed", "snapshot", "live", "gap", "error"];
+/// What is told in a stream beside events.
+const IN_STREAM: [&str; 5] = ["subscribed", "snapshot", "live", "gap", "error"];
 
 /// The whole document.
 fn document() -> Json {
@@ -37,22 +37,7 @@ fn document() -> Json {
             "license": {"name": "Apache-2.0", "url": "https://www.apache.org/licenses/LICENSE-2.0"},
         },
         "defaultContentType": "application/json",
-        "servers": {
-            "gateway": {
-                "host": "{host}",
-                "protocol": "ws",
-                "description": "With `api.tls` it is `wss`.",
-                "variables": {"host": host},
-                "security": [{"$ref": "#/components/securitySchemes/bearer"}],
-            },
-            "streams": {
-                "host": "{host}",
-                "protocol": "http",
-                "description": "The same listener. With `api.tls` it is `https`.",
-                "variables": {"host": host},
-                "security": [{"$ref": "#/components/securitySchemes/bearer"}],
-            },
-        },
+        "servers": {"gateway": server(&host, "ws"), "stream": server(&host, "http")},
         "channels": channels(),
         "operations": operations(),
         "components": {
@@ -64,6 +49,16 @@ fn document() -> Json {
                 "description": "In the handshake, or as the subprotocol `bearer.TOKEN`, or in the first message. Where no access is configured none is needed.",
             }},
         },
+    })
+}
+
+fn server(host: &Json, protocol: &str) -> Json {
+    json!({
+        "host": "{host}",
+        "protocol": protocol,
+        "description": format!("With `api.tls` it is `{protocol}s`."),
+        "variables": {"host": host},
+        "security": [{"$ref": "#/components/securitySchemes/bearer"}],
     })
 }
 
@@ -95,33 +90,29 @@ fn channels() -> Json {
         "type": "object",
         "properties": {"device": text, "line": text, "user": text, "all": {"type": "boolean"}, "type": text, "after": text},
     });
-    let streamed: Map<String, Json> = STREAMED.into_iter().chain(["cloudevent"]).map(|name| (name.to_owned(), message(name))).collect();
-    let websocket = json!([{"$ref": "#/servers/gateway"}]);
     json!({
         CALLCAST: {
             "address": "/v1/ws",
             "title": "callcast.v1",
+            "servers": [{"$ref": "#/servers/gateway"}],
             "description": "The subprotocol `callcast.v1`: one JSON object in each text frame. An event that several subscriptions match comes once.",
-            "servers": websocket,
             "messages": frames,
             "bindings": {"ws": {"method": "GET", "bindingVersion": "0.1.0"}},
         },
         CLOUDEVENTS: {
             "address": "/v1/ws",
             "title": "cloudevents.json",
+            "servers": [{"$ref": "#/servers/gateway"}],
             "description": "The subprotocol `cloudevents.json`: bare CloudEvents, one in each text frame, of what the query asks for; `device`, `line`, `user` and `type` may stand in it several times. A client says nothing.",
-            "servers": websocket,
             "messages": {"cloudevent": message("cloudevent")},
             "bindings": {"ws": {"method": "GET", "query": query, "bindingVersion": "0.1.0"}},
         },
         STREAM: {
             "address": "/v1/events",
-            "title": "text/event-stream",
-            "description": "Server-sent events of what the query asks for, with the parameters of `/openapi.json`. A message is the `data` of one. \
-                            The `event` of a CloudEvent is its type, and its `id` is the cursor, which it lacks when it is in no log; the `event` of \
-                            the other messages is their `op`. `: nothing` comes when nothing else does.",
-            "servers": [{"$ref": "#/servers/streams"}],
-            "messages": streamed,
+            "title": "Server-sent events",
+            "description": "`text/event-stream` of what the query asks for, as above; /openapi.json has its parameters. An event's `id` is its cursor, its `event` the type; the other messages have their `op` as `event`.",
+            "servers": [{"$ref": "#/servers/stream"}],
+            "messages": IN_STREAM.iter().chain(&["cloudevent"]).map(|name| ((*name).to_owned(), message(name))).collect::<Map<String, Json>>(),
         },
     })
 }
@@ -135,15 +126,10 @@ fn operations() -> Map<String, Json> {
         (frame.op.to_owned(), sent)
     });
     let bare = json!({"action": "send", "channel": channel(CLOUDEVENTS), "summary": "Something happened.", "messages": [in_channel(CLOUDEVENTS, "cloudevent")]});
-    let streamed: Vec<Json> = STREAMED.into_iter().chain(["cloudevent"]).map(|name| in_channel(STREAM, name)).collect();
-    let stream = json!({
-        "action": "send",
-        "channel": channel(STREAM),
-        "summary": "How things stand, or that what was missed follows; then what happens.",
-        "messages": streamed,
-        "bindings": {"http": {"method": "GET", "bindingVersion": "0.3.0"}},
-    });
-    asked.chain(told).chain([("cloudevent".to_owned(), bare), (STREAM.to_owned(), stream)]).collect()
+    let in_stream: Vec<Json> = IN_STREAM.iter().chain(&["cloudevent"]).map(|name| in_channel(STREAM, name)).collect();
+    let stream =
+        json!({"action": "send", "channel": channel(STREAM), "summary": "How things stand, and what happens.", "messages": in_stream});
+    asked.chain(told).chain([("cloudevent".to_owned(), bare), ("stream".to_owned(), stream)]).collect()
 }
 
 /// What a client asks, with what is answered.

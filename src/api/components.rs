@@ -337,12 +337,21 @@ fn readiness() -> Json {
             ("refused", list(&refused), "Refused by the cluster, by cause."),
         ],
     );
+    let journal = object(
+        "The log of events.",
+        &[
+            ("failing", flag(), "It takes no events: they are told as not durable."),
+            ("since", or_null(&time()), "Since when."),
+            ("reason", text_or_null(), "Why, and what to do about it."),
+        ],
+    );
     object(
         "How things stand with the gateway.",
         &[
             ("ready", flag(), "Sessions are in service, and enough devices are."),
             ("sessions", list(&session), "Every CTI session."),
             ("devices", devices, "The devices of all sessions."),
+            ("journal", journal, "The log of events."),
         ],
     )
 }

@@ -60,13 +60,8 @@ pub const FRAMES: &[Frame] = &[
     },
     Frame { op: "unsubscribe", from: From::Client, text: "Asks for no more of it.", schema: unsubscribe },
     Frame { op: "unsubscribed", from: From::Answer("unsubscribe"), text: "Nothing more comes of it.", schema: unsubscribed },
-    Frame {
-        op: "ping",
-        from: From::Client,
-        text: "Are you there? A browser cannot see the pings of WebSocket itself.",
-        schema: nothing_more,
-    },
-    Frame { op: "pong", from: From::Answer("ping"), text: "Here.", schema: nothing_more },
+    Frame { op: "ping", from: From::Client, text: "Asks whether the gateway is there.", schema: bare },
+    Frame { op: "pong", from: From::Answer("ping"), text: "It is.", schema: bare },
     Frame { op: "event", from: From::Gateway, text: "Something happened.", schema: event },
     Frame { op: "gap", from: From::Gateway, text: "Events are missing: they are no longer kept.", schema: gap },
     Frame { op: "error", from: From::Gateway, text: "A request is refused; the socket stays open unless a close follows.", schema: error },
@@ -174,7 +169,7 @@ fn unsubscribed(said: &str) -> Json {
     object(said, &[("id", id(), ID)])
 }
 
-fn nothing_more(said: &str) -> Json {
+fn bare(said: &str) -> Json {
     object(said, &[])
 }
 
@@ -198,12 +193,9 @@ fn gap(said: &str) -> Json {
 }
 
 fn error(said: &str) -> Json {
-    object(
+    with_optional(
         said,
-        &[
-            ("id", text_or_null(), "The id of the request; `null` where it had none."),
-            ("code", text(), "A word for programs."),
-            ("message", text(), "What is wrong, and what to do."),
-        ],
+        &[("code", text(), "A word for programs."), ("message", text(), "What is wrong, and what to do.")],
+        &[("id", text_or_null(), "The id of the request; `null` where it had none. Not in a stream of server-sent events.")],
     )
 }

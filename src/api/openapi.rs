@@ -20,7 +20,7 @@ struct Answers {
     text: &'static str,
     content: Content,
     errors: &'static [(&'static str, &'static str)],
-    /// The schema of what is sent, and what it is.
+    /// The schema of what is sent, and what that is.
     body: Option<(&'static str, &'static str)>,
 }
 
@@ -105,11 +105,12 @@ const ANSWERS: &[Answers] = &[
     },
     answers(
         "streamEvents",
-        "How things stand, or that what was missed follows; then the events, until the client leaves. `/asyncapi.json` has what comes.",
+        "The stream, until the token is over, the client falls behind or the gateway stops. `event` is the type of an event, or the `op` of a \
+         frame as on the WebSocket; `id` is the cursor.",
         Content::Stream,
         &[
-            ("400", "Something is wrong with the address, or `Last-Event-ID` is no cursor."),
-            ("403", "The token may not see this."),
+            ("400", "The query asks for what there is not, or for nothing."),
+            ("403", "A device, line or user is not among what the token may see, or does not exist."),
             ("429", "The account has as many connections as it may have, or too many tokens were refused."),
             ("503", "There are as many clients as there may be, or the keys to check the token with cannot be had now."),
         ],
@@ -212,9 +213,9 @@ fn operation(route: &Route) -> Json {
     let name = name_in(route.path).zip(answers.and_then(|answers| answers.name));
     let in_path =
         name.map(|(name, text)| json!({"name": name, "in": "path", "required": true, "description": text, "schema": {"type": "string"}}));
-    let known = route.parameters.unwrap_or_default().iter().map(parameter);
-    let streamed = if route.operation == "streamEvents" { streamed() } else { Vec::new() };
-    let parameters: Vec<Json> = in_path.into_iter().chain(known).chain(streamed).collect();
+    let in_query = route.parameters.unwrap_or_default().iter().map(parameter);
+    let of_stream = if route.operation == "streamEvents" { stream_parameters() } else { Vec::new() };
+    let parameters: Vec<Json> = in_path.into_iter().chain(in_query).chain(of_stream).collect();
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
     }
@@ -228,6 +229,22 @@ fn operation(route: &Route) -> Json {
         Access::Itself => drop(operation.insert("security".into(), json!([{"bearer": []}, {}]))),
     }
     operation.into()
+}
+
+/// What a stream may be asked for: it reads its own query, in which names may stand several times.
+fn stream_parameters() -> Vec<Json> {
+    let several = |name: &str, text: &str| json!({"name": name, "in": "query", "description": text, "schema": {"type": "array", "items": {"type": "string"}}, "explode": true});
+    let one = |place: &str, name: &str, schema: Json, text: &str| json!({"name": name, "in": place, "description": text, "schema": schema});
+    let text = json!({"type": "string"});
+    vec![
+        several("device", "Names of devices."),
+        several("line", "Directory numbers."),
+        several("user", "Ids of users."),
+        one("query", "all", json!({"type": "boolean"}), "All that may be seen."),
+        several("type", "Only events of these types, as `leg.alerting`, or families, as `leg.*`."),
+        one("query", "after", text.clone(), "The last cursor that was seen: what was missed since is told first."),
+        one("header", "Last-Event-ID", text, "The same, as browsers send it when they connect again; it counts more."),
+    ]
 }
 
 fn name_in(path: &str) -> Option<&str> {
@@ -246,27 +263,6 @@ fn parameter(parameter: &Parameter) -> Json {
     json!({"name": parameter.name, "in": "query", "description": parameter.text, "schema": schema})
 }
 
-/// What a stream of events is asked for with: some of it as often as needed, which no other route has.
-fn streamed() -> Vec<Json> {
-    let text = json!({"type": "string", "minLength": 1});
-    let many = |name: &str, said: &str| {
-        let schema = json!({"type": "array", "items": text});
-        json!({"name": name, "in": "query", "description": said, "style": "form", "explode": true, "schema": schema})
-    };
-    let flag = json!({"type": "boolean"});
-    vec![
-        many("device", "What concerns this device; as often as needed."),
-        many("line", "What concerns this directory number; as often as needed."),
-        many("user", "What happens on devices while they are this user's; as often as needed."),
-        json!({"name": "all", "in": "query", "description": "All that may be seen.", "schema": flag}),
-        many("type", "Only events of this type, as `leg.alerting`, or family, as `leg.*`; as often as needed. All when there is none."),
-        json!({"name": "after", "in": "query", "description": AFTER, "schema": text}),
-        json!({"name": "Last-Event-ID", "in": "header", "description": "The same; a browser sends it by itself. It counts before `after`.", "schema": text}),
-    ]
-}
-
-const AFTER: &str = "The last cursor that was seen, or the id of an event: what was missed since is told first.";
-
 fn responses(route: &Route) -> Map<String, Json> {
     let mut responses = Map::new();
     let error = |text: &str| json!({"description": text, "content": {"application/json": {"schema": reference("error")}}});
@@ -282,7 +278,7 @@ fn responses(route: &Route) -> Map<String, Json> {
         refused("503", "The keys to check the token with cannot be had now.");
     }
     if route.access == Access::Admin {
-        refused("403", "The token has no admin rights.");
+        refused("403", "The token has no admin rights, or no access is configured.");
     }
     let Some(answers) = ANSWERS.iter().find(|answers| answers.operation == route.operation) else { return responses };
     for (status, text) in answers.errors {
@@ -332,7 +328,7 @@ mod tests {
 
     #[test]
     fn what_a_stream_can_be_asked_for_is_described() {
-        let described = streamed();
+        let described = stream_parameters();
         let in_query: Vec<&str> = described.iter().filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
         assert_eq!(in_query, crate::sinks::asked::KEYS);
     }

@@ -8,9 +8,12 @@ use super::Sequence;
 /// How many are kept open. A log of the default size has twice as many segments.
 const OPEN: usize = 64;
 
+/// Which segment: its first place and its epoch.
+type Of = (Sequence, u64);
+
 /// Files by the segment that they belong to.
 #[derive(Debug)]
-pub(super) struct Cache<T>(Mutex<Vec<((Sequence, u64), Arc<T>)>>);
+pub(super) struct Cache<T>(Mutex<Vec<(Of, Arc<T>)>>);
 
 impl<T> Default for Cache<T> {
     fn default() -> Self {
@@ -45,7 +48,7 @@ impl<T> Cache<T> {
         self.lock().retain(|(key, _)| *key != (first, epoch));
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<((Sequence, u64), Arc<T>)>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<(Of, Arc<T>)>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

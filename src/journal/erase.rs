@@ -59,7 +59,13 @@ pub(super) fn erase(core: &Core, matcher: &dyn Matcher, dry_run: bool) -> Result
         }
     }
     let mut erased = Erased::default();
-    for segment in core.shared.segments.load_full().iter().filter(|segment| !segment.is_empty()) {
+    let segments = core.shared.segments.load_full();
+    if !dry_run {
+        for segment in segments.iter().rev().skip(1) {
+            cut(segment).map_err(io("cut", &segment.path))?;
+        }
+    }
+    for segment in segments.iter().filter(|segment| !segment.is_empty()) {
         let found = match find(core, segment, matcher, &mut erased.looked_at) {
             // Retention came first.
             Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
@@ -101,12 +107,20 @@ fn find(core: &Core, segment: &Segment, matcher: &dyn Matcher, looked_at: &mut u
     Ok(found)
 }
 
+/// Cuts off what was being written when the machine stopped: no reader looks at it, and nobody knows whom it names.
+fn cut(segment: &Segment) -> io::Result<()> {
+    let file = match File::options().write(true).open(&segment.path) {
+        // Retention came first.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        other => other?,
+    };
+    if file.metadata()?.len() > segment.end() { file.set_len(segment.end()).and_then(|()| file.sync_all()) } else { Ok(()) }
+}
+
 fn replace(core: &Core, segment: &Segment, tombstones: &[(Place, Vec<u8>)]) -> io::Result<()> {
     let temporary = segment.path.with_extension("log.tmp");
     fs::copy(&segment.path, &temporary)?;
     let file = File::options().write(true).open(&temporary)?;
-    // What was being written when the machine stopped may name them too.
-    file.set_len(segment.end())?;
     for (place, tombstone) in tombstones {
         file.write_all_at(tombstone, place.offset.into())?;
     }

@@ -66,13 +66,14 @@ pub(super) async fn run(args: &PipelineArgs) -> Result<(), LoadError> {
         None => temporary(),
     };
     let measured = measure(config, args.calls, Duration::from_secs(args.seconds), args.batch, args.window).await?;
-    let Measured { messages, events, bytes, seconds } = measured;
+    let Measured { messages, events, bytes, seconds, on_cores } = measured;
     println!(
         "pipeline calls={:?} messages={messages} events={events} bytes_per_event={:.0} seconds={seconds:.2} messages_per_second={:.0} \
-         resident_kib={}",
+         microseconds_on_cores_per_message={:.2} resident_kib={}",
         args.calls,
         bytes as f64 / events.max(1) as f64,
         messages as f64 / seconds,
+        on_cores * 1e6 / messages.max(1) as f64,
         memory::resident(std::process::id())?
     );
     Ok(())
@@ -96,6 +97,8 @@ pub struct Measured {
     pub bytes: u64,
     /// From the first message to the last event's reading.
     pub seconds: f64,
+    /// The time that the process, the reading client in it, had on cores: on a machine that does other things too, this says more.
+    pub on_cores: f64,
 }
 
 /// Makes calls for a time, in reads of at least `batch` messages, with at most `window` events on their way.
@@ -108,7 +111,6 @@ pub async fn measure(mut config: Config, load: Load, time: Duration, batch: usiz
     config.admin.listen = None;
     let app = App::build(config).await.map_err(|error| LoadError::Gateway(error.to_string()))?;
     let (gateway, address) = (Arc::clone(app.gateway()), app.local_addr());
-    let _writer = gateway.start_writer().map_err(|error| LoadError::Gateway(error.to_string()))?;
     let stop = CancellationToken::new();
     let served = tokio::spawn(app.run(stop.clone()));
     let reads = match load {
@@ -133,7 +135,7 @@ pub async fn measure(mut config: Config, load: Load, time: Duration, batch: usiz
 async fn feed(gateway: Arc<Gateway>, batches: Vec<Read>, counts: Arc<Counts>, time: Duration, window: u64) -> Result<Measured, LoadError> {
     let first = gateway.told_since_start().0;
     let (mut messages, mut round) = (0, 0);
-    let began = Instant::now();
+    let (began, before) = (Instant::now(), memory::on_cores(std::process::id())?);
     while began.elapsed() < time {
         round += 1;
         // Time goes on from one round to the next, past everything that waits for time.
@@ -158,7 +160,8 @@ async fn feed(gateway: Arc<Gateway>, batches: Vec<Read>, counts: Arc<Counts>, ti
         sleep(Duration::from_micros(200)).await;
     }
     let seconds = began.elapsed().as_secs_f64();
-    Ok(Measured { messages, events, bytes: counts.bytes.load(Ordering::Relaxed), seconds })
+    let on_cores = memory::on_cores(std::process::id())? - before;
+    Ok(Measured { messages, events, bytes: counts.bytes.load(Ordering::Relaxed), seconds, on_cores })
 }
 
 fn mixed(gateway: &Gateway) -> Result<Vec<Read>, LoadError> {

@@ -16,8 +16,9 @@ pub fn cursor(frame: &str) -> Option<&str> {
     frame.split_once(r#""cursor":""#)?.1.split('"').next()
 }
 
-/// How long ago the event in a frame happened.
+/// How long ago the event of a leg in a frame happened. Others may be told later than they happened, by a deadline.
 pub fn age(frame: &str) -> Option<Duration> {
+    frame.split_once(r#""type":"callcast.leg."#)?;
     let time = frame.split_once(r#""time":""#)?.1.split('"').next()?;
     let at = humantime::parse_rfc3339(time).ok()?.duration_since(std::time::UNIX_EPOCH).ok()?;
     Some(Timestamp::now().since(Timestamp(at.as_micros() as u64)))
@@ -64,7 +65,7 @@ mod tests {
     #[test]
     fn a_frame_tells_its_place_and_its_age() {
         let now = Timestamp::now();
-        let frame = format!(r#"{{"op":"event","cursor":"0000000a.65.ff","event":{{"id":"1","time":"{now}"}}}}"#);
+        let frame = format!(r#"{{"op":"event","cursor":"0000000a.65.ff","event":{{"id":"1","type":"callcast.leg.held","time":"{now}"}}}}"#);
         assert_eq!((sequence(&frame), cursor(&frame)), (Some(255), Some("0000000a.65.ff")));
         assert!(age(&frame).unwrap() < Duration::from_secs(60));
         assert_eq!(sequence(r#"{"op":"live","cursor":"0000000a.65.ff"}"#), None);

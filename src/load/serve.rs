@@ -56,7 +56,6 @@ pub(super) async fn run(args: &ServeArgs) -> Result<(), LoadError> {
     config.admin.listen = None;
     let app = App::build(config).await.map_err(|error| LoadError::Gateway(error.to_string()))?;
     let gateway = Arc::clone(app.gateway());
-    let _writer = gateway.start_writer().map_err(|error| LoadError::Gateway(error.to_string()))?;
     let listener = TcpListener::bind(args.play).await.map_err(|source| LoadError::Listen { address: args.play, source })?;
     let mut player = Player::new(gateway, args.devices, args.calls_per_second)?;
     let stop = CancellationToken::new();

@@ -1,13 +1,16 @@
 //! OpenAPI and AsyncAPI: they are well-formed, and real answers and frames are what they say, and have nothing else.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
-use callcast::access::{self, NewToken, TokenConfig};
+use callcast::access::{self, Access, NewToken, TokenConfig};
 use jsonschema::Validator;
 use serde_json::{Value, json};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
+use tokio::net::TcpStream;
 
 use crate::ask::{Answer, found, get, request};
-use crate::harness::{Client, Edge, caller, edge, edge_that_is, edge_with};
+use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_that_is, edge_with};
 
 /// A validator of a schema of a document's components, which knows no members but those that are described.
 fn validator(document: &Value, name: &str) -> Validator {
@@ -179,6 +182,8 @@ async fn every_operation_answers_as_openapi_says() {
         ("/v1/me", "/v1/me"),
         ("/v1/me", "/v1/me?x=1"),
         ("/v1/ws", "/v1/ws"),
+        ("/v1/events", "/v1/events"),
+        ("/v1/events", "/v1/events?devices=SEP1"),
         ("/v1/config", "/v1/config"),
         ("/openapi.json", "/openapi.json"),
         ("/asyncapi.json", "/asyncapi.json"),
@@ -259,10 +264,39 @@ async fn frames_are_what_asyncapi_says() {
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "devices": ["SEP000000000001"], "lines": []}), is("error")).await;
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "3", "users": ["user1"], "types": ["pop.*"]}), is("live")).await;
     frames.talk(&mut client, &json!({"op": "unsubscribe", "id": "3"}), is("unsubscribed")).await;
+    frames.talk(&mut client, &json!({"op": "ping"}), is("pong")).await;
     edge.ring(1, 2, caller("3000", "Ann"));
     edge.hang_up(1, 2);
     frames.hear(&mut client, |frame| frame["event"]["type"] == "callcast.call.ended").await;
     frames.came(&["subscribed", "snapshot", "live", "unsubscribed", "event", "error"]);
+}
+
+#[tokio::test]
+async fn a_stream_is_what_asyncapi_says() {
+    let edge = edge(|_| {}).await;
+    let mut frames = Frames::of(&edge).await;
+    let event = validator(&frames.document, "event");
+    edge.phone(1);
+    let mut stream = TcpStream::connect(edge.address).await.unwrap();
+    let head = format!("GET /v1/events?all=true HTTP/1.1\r\nHost: {}\r\n\r\n", edge.address);
+    stream.write_all(head.as_bytes()).await.unwrap();
+    let mut lines = BufReader::new(stream).lines();
+    let mut events = 0;
+    while events < 3 {
+        let line = tokio::time::timeout(LIMIT, lines.next_line()).await.expect("nothing came").unwrap().expect("the stream ended");
+        let Some(data) = line.strip_prefix("data: ") else { continue };
+        let data: Value = serde_json::from_str(data).unwrap();
+        if data["op"].is_string() {
+            frames.check(&data);
+            if data["op"] == "live" {
+                edge.ring(1, 1, caller("2000", "Ben"));
+            }
+        } else {
+            assert_eq!(faults(&event, &data), Vec::<String>::new(), "{data}");
+            events += 1;
+        }
+    }
+    frames.came(&["subscribed", "live"]);
 }
 
 #[tokio::test]
@@ -284,7 +318,8 @@ async fn frames_of_a_subscription_that_goes_on_are_what_asyncapi_says() {
 async fn frames_of_who_says_who_it_is_are_what_asyncapi_says() {
     let token = NewToken::random().unwrap();
     let config = TokenConfig { name: "crm".into(), sha256: token.sha256(), users: vec!["user1".into()], ..TokenConfig::default() };
-    let edge = edge_with(true, &access::Config { tokens: vec![config], ..access::Config::default() }, |_| {}).await;
+    let access = access::Config { tokens: vec![config], ..access::Config::default() };
+    let edge = edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await;
     let mut frames = Frames::of(&edge).await;
     let mut client = edge.client().await;
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("error")).await;

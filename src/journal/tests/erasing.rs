@@ -63,6 +63,19 @@ fn no_byte_of_it_is_left_in_the_folder() {
 }
 
 #[test]
+fn what_was_not_finished_goes_too() {
+    let folder = folder();
+    append(&open(&folder), 1..=10).unwrap();
+    remove_indexes(&folder);
+    let path = files(&folder, "log").remove(0);
+    let bytes = std::fs::read(&path).unwrap();
+    std::fs::write(&path, [&bytes[..], b"half a record that names somebody"].concat()).unwrap();
+    open(&folder).erase(&Of(vec![]), false).unwrap();
+    assert_eq!(std::fs::read(&path).unwrap(), bytes);
+    assert_eq!(all(open(&folder).reader()), (1..=10).collect::<Vec<_>>());
+}
+
+#[test]
 fn what_is_erased_is_erased_once() {
     let folder = folder();
     let journal = open(&folder);

@@ -109,9 +109,11 @@ fn a_batch_that_cannot_be_synced_is_refused_when_batches_are_synced() {
     append(&journal, 1..=3).unwrap();
     assert_eq!(journal.health().synced, 4);
     disk.0.failing_syncs.store(1, SeqCst);
+    let segments = journal.rolled();
     append(&journal, 4..=5).unwrap_err();
     assert_eq!(all(journal.reader()), [1, 2, 3]);
     append(&journal, 4..=6).unwrap();
+    assert_eq!(journal.rolled(), segments + 1, "it goes on in another segment");
     assert_eq!((all(journal.reader()), journal.health().synced), (vec![1, 2, 3, 4, 5, 6], 7));
 }
 
@@ -132,6 +134,19 @@ fn a_sync_that_hangs_holds_up_neither_writer_nor_reader() {
     while journal.health().synced < 101 {
         std::thread::yield_now();
     }
+}
+
+#[test]
+fn an_epoch_and_its_name_are_on_the_device_before_anything_is_appended() {
+    let (folder, disk) = (folder(), FaultyDisk::new());
+    drop(disk.open(options(&folder)));
+    let before = disk.0.syncs.load(SeqCst);
+    let journal = disk.open(options(&folder));
+    assert_eq!(disk.0.syncs.load(SeqCst), before + 2, "the segment and its folder");
+    drop(journal);
+    disk.0.failing_syncs.store(1, SeqCst);
+    let refused = Journal::open_on(options(&folder), std::sync::Arc::new(disk.clone()));
+    assert!(matches!(refused, Err(JournalError::Io { action: "sync", .. })));
 }
 
 #[test]

@@ -104,6 +104,38 @@ fn more_keys_than_are_asked_for_at_once_are_merged_too() {
 }
 
 #[test]
+fn a_segment_of_thousands_is_read_to_its_end_while_it_is_written_and_afterwards() {
+    let folder = folder();
+    let large = || Journal::open(Options { segment_bytes: 64 << 20, ..options(&folder) }).unwrap();
+    let check = |reader: &Reader| {
+        let pages = [
+            (Selection::Everything, (1..=3000).collect::<Vec<u64>>()),
+            (Selection::Any(vec![device(2)]), (1..=3000).filter(|n| n % 5 == 2).collect()),
+            (Selection::Any(vec![device(2), device(4), Key::new(CALL, 700u64.to_be_bytes())]), {
+                (1..=3000).filter(|n| n % 5 == 2 || n % 5 == 4 || n / 4 == 700).collect()
+            }),
+        ];
+        for (wanted, expected) in pages {
+            assert_eq!(places(&reader.read(&wanted, 1, Sequence::MAX, ALL).unwrap()), expected);
+            let back = places(&reader.read_back(&wanted, Sequence::MAX, ALL).unwrap());
+            assert!(back.iter().rev().eq(&expected));
+            let middle = reader.read(&wanted, 1234, 2345, ALL).unwrap();
+            assert_eq!(places(&middle), expected.into_iter().filter(|n| (1234..2345).contains(n)).collect::<Vec<_>>());
+        }
+        assert!((1..=3000).step_by(97).all(|n| reader.get(n).unwrap().unwrap().event == event(n)));
+        let calls =
+            (4..=3000).step_by(40).map(|n| reader.previous(n, &Key::new(CALL, ((n - 4) / 4u64).to_be_bytes())).unwrap().unwrap().sequence);
+        assert!(calls.eq((4..=3000).step_by(40).map(|n| n - 1)));
+    };
+    let journal = large();
+    (0..30).for_each(|batch| append(&journal, batch * 100 + 1..=batch * 100 + 100).unwrap());
+    check(journal.reader());
+    drop(journal);
+    assert_eq!(indexes(&folder).len(), 1);
+    check(large().reader());
+}
+
+#[test]
 fn the_way_back_leads_to_the_one_before_of_the_same_key() {
     let folder = folder();
     let journal = journal(&folder);

@@ -84,7 +84,7 @@ impl Config {
         let longest = self.max_message_bytes.saturating_mul(TOLERATED);
         WebSocketConfig::default()
             .read_buffer_size(1024)
-            .write_buffer_size(64 * 1024)
+            .write_buffer_size(128 * 1024)
             .max_write_buffer_size(16 * 1024 * 1024)
             .max_message_size(Some(longest))
             .max_frame_size(Some(longest))

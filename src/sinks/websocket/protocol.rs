@@ -39,8 +39,6 @@ pub enum Request {
         /// The name that it subscribed with.
         id: String,
     },
-    /// Are you there? Browsers hide the pings of WebSocket itself.
-    Ping,
 }
 
 /// A token that nobody has looked at. It is never logged.

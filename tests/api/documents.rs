@@ -4,13 +4,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use callcast::access::{self, Access, NewToken, TokenConfig};
+use callcast::journal::{Journal, Options};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
 use crate::ask::{Answer, found, get, request, request_at};
-use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_that_is, edge_with};
+use crate::disk::SmallDisk;
+use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_on, edge_that_is, edge_with};
 use crate::upkeep::Admins;
 
 /// A validator of a schema of a document's components, which knows no members but those that are described.
@@ -334,6 +336,20 @@ async fn frames_are_what_asyncapi_says() {
     edge.hang_up(1, 2);
     frames.hear(&mut client, |frame| frame["event"]["type"] == "callcast.call.ended").await;
     frames.came(&["subscribed", "snapshot", "live", "unsubscribed", "event", "error"]);
+}
+
+#[tokio::test]
+async fn frames_of_events_that_no_log_took_are_what_asyncapi_says() {
+    let (disk, folder) = (SmallDisk::default(), tempfile::tempdir().unwrap());
+    let edge = edge_on(Journal::open_on(Options::new(folder.path()), Arc::new(disk.clone())).unwrap()).await;
+    let mut frames = Frames::of(&edge).await;
+    edge.phone(1);
+    let mut client = edge.client().await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("live")).await;
+    disk.set_full(true);
+    edge.ring(1, 1, caller("2000", "Ben"));
+    let told = frames.hear(&mut client, is("event")).await;
+    assert_eq!((&told["durable"], told.get("cursor")), (&json!(false), None), "{told}");
 }
 
 #[tokio::test]

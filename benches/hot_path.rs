@@ -20,6 +20,10 @@ use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Lines in the pipeline: calls go from each odd one to the even one after it.
 const LINES: i32 = 1000;
 

@@ -21,6 +21,10 @@ use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 const DEVICES: u32 = 500;
 const CALLS_PER_SECOND: f64 = 20.0;
 /// How long calls are made, and how long they may last after that.

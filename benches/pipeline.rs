@@ -9,6 +9,10 @@ use std::time::Duration;
 
 use callcast::load::pipeline::{Load, measure, temporary};
 
+/// As in the program.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// Each load has its turn, several times: what else the machine does meets both.
 const ROUNDS: u32 = 3;
 const TIME: Duration = Duration::from_secs(5);

@@ -2,14 +2,14 @@
 //!
 //! This runs in the task that reads a CTI session, under one lock for all sessions. Nothing in it waits for a disk or a client.
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 
 use crate::calls::CallModel;
 use crate::event::{Encoder, Event};
 use crate::journal::{Cursor, Sequence};
 
-/// How much room the encoder asks for at once, in bytes: events are cut from it without copying.
-const ARENA: usize = 64 * 1024;
+/// Room for an event in its frame, in bytes: what most need.
+const FRAME: usize = 1400;
 
 /// Events of one read, with their places and frames.
 #[derive(Debug, Default)]
@@ -56,8 +56,8 @@ pub struct Ingest {
     encoder: Encoder,
     /// `{"op":"event","cursor":"0000002a.6922c4d2.`
     opening: Vec<u8>,
-    scratch: Vec<u8>,
-    arena: BytesMut,
+    /// Where the frames of a batch end; kept for its room.
+    ends: Vec<usize>,
 }
 
 impl Ingest {
@@ -73,8 +73,7 @@ impl Ingest {
             bytes_told: 0,
             encoder: Encoder::new(newest.epoch),
             opening: opening.into_bytes(),
-            scratch: Vec::new(),
-            arena: BytesMut::new(),
+            ends: Vec::new(),
         }
     }
 
@@ -82,24 +81,29 @@ impl Ingest {
     pub fn encode(&mut self, batch: &mut Batch) {
         batch.first = self.next;
         std::mem::swap(&mut batch.events, &mut self.events);
+        // One piece of memory for all: frames are cut from it without copying.
+        let mut text = Vec::with_capacity(batch.events.len() * FRAME);
+        let mut ends = std::mem::take(&mut self.ends);
         for event in &batch.events {
-            let sequence = self.next;
+            let begin = text.len();
+            text.extend_from_slice(&self.opening);
+            push_hex(&mut text, self.next);
+            text.extend_from_slice(b"\",\"event\":");
+            let start = text.len();
+            self.encoder.encode(event, self.next, &mut text);
+            self.bytes_told += (text.len() - start) as u64;
+            text.push(b'}');
+            batch.starts.push(start - begin);
+            ends.push(text.len());
             self.next += 1;
-            self.scratch.clear();
-            self.scratch.extend_from_slice(&self.opening);
-            push_hex(&mut self.scratch, sequence);
-            self.scratch.extend_from_slice(b"\",\"event\":");
-            let start = self.scratch.len();
-            self.encoder.encode(event, sequence, &mut self.scratch);
-            self.bytes_told += (self.scratch.len() - start) as u64;
-            self.scratch.push(b'}');
-            if self.arena.capacity() < self.scratch.len() {
-                self.arena.reserve(ARENA.max(self.scratch.len()));
-            }
-            self.arena.extend_from_slice(&self.scratch);
-            batch.frames.push(self.arena.split().freeze());
-            batch.starts.push(start);
         }
+        let text = Bytes::from(text);
+        let mut begin = 0;
+        for end in ends.drain(..) {
+            batch.frames.push(text.slice(begin..end));
+            begin = end;
+        }
+        self.ends = ends;
     }
 }
 

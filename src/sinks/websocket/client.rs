@@ -19,6 +19,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role};
 use tokio_tungstenite::tungstenite::{Bytes, Message};
 use tokio_util::sync::CancellationToken;
 
+use super::frames;
 use super::protocol::{self, Refused, Rejection, Request, Token};
 use super::snapshot::Pieces;
 use super::{Accepted, Edge, FELL_BEHIND, TOO_MANY_MESSAGES, UNAUTHENTICATED};
@@ -188,19 +189,18 @@ impl Client {
             FeedError::FellBehind => End::FellBehind,
             FeedError::Journal(_) => End::Unreadable,
         })?;
-        let is_bare = self.is_bare;
         for delivery in deliveries {
             match delivery {
                 Delivery::Events(events) => {
                     let Some(oldest) = events.first().map(|outgoing| outgoing.time) else { continue };
                     let frames = events.len();
-                    self.write(events.into_iter().map(|outgoing| frame(outgoing, is_bare))).await?;
+                    self.write_events(&events).await?;
                     let metrics = self.edge.gateway.metrics();
                     metrics.websocket_frames.inc_by(frames as u64);
                     metrics.delivery.observe(Timestamp::now().since(oldest).as_secs_f64());
                 }
                 // Those who get bare events see by their sequence that some are missing.
-                Delivery::Gap { .. } | Delivery::Live { .. } if is_bare => {}
+                Delivery::Gap { .. } | Delivery::Live { .. } if self.is_bare => {}
                 Delivery::Gap { count, cursor } => self.write([Message::text(protocol::gap(count, cursor))]).await?,
                 Delivery::Live { id, cursor } => self.write([Message::text(protocol::live(&id, cursor))]).await?,
             }
@@ -290,6 +290,28 @@ impl Client {
         self.write([Message::Ping(Bytes::new())]).await
     }
 
+    /// Writes events as one, and waits for the client no longer than the limit.
+    async fn write_events(&mut self, events: &[Outgoing]) -> Result<(), End> {
+        let is_bare = self.is_bare;
+        let bytes = frames::encode(events.iter().map(|event| if is_bare { event.event() } else { event.text.as_str() }));
+        let limit = self.edge.config.write_timeout();
+        let socket = &mut self.socket;
+        let written = timeout(limit, async move {
+            // What tungstenite has begun to write comes first: the answer to a ping.
+            socket.flush().await?;
+            let stream = socket.get_mut();
+            stream.write_all(&bytes).await?;
+            // TLS may hold a part of it back.
+            stream.flush().await?;
+            Ok::<(), Error>(())
+        });
+        match written.await {
+            Ok(Ok(())) => Ok(()),
+            Ok(Err(_)) => Err(End::Gone),
+            Err(_) => Err(End::FellBehind),
+        }
+    }
+
     /// Writes the messages as one, and waits for the client no longer than the limit.
     async fn write(&mut self, messages: impl IntoIterator<Item = Message>) -> Result<(), End> {
         let limit = self.edge.config.write_timeout();
@@ -357,10 +379,6 @@ impl Client {
         // It is closed in any case: that it did not answer changes nothing.
         drop(timeout(FAREWELL, farewell).await);
     }
-}
-
-fn frame(outgoing: Outgoing, is_bare: bool) -> Message {
-    if is_bare { Message::text(outgoing.event()) } else { Message::Text(outgoing.text) }
 }
 
 /// A close frame carries at most 123 bytes of reason.

@@ -9,6 +9,7 @@
 mod accepted;
 mod client;
 mod config;
+mod frames;
 pub(super) mod protocol;
 pub(super) mod snapshot;
 

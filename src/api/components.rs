@@ -153,6 +153,11 @@ pub fn answers() -> Components {
         ("alive", object("The process answers.", &[("alive", json!({"const": true}), "It does.")])),
         ("readiness", readiness()),
         ("schema_index", schema_index()),
+        ("cursor", cursor()),
+        ("cursor_list", cursor_list()),
+        ("cursor_place", cursor_place()),
+        ("erase_request", erase_request()),
+        ("erased", erased()),
     ];
     // `device`, `user` and `call` are the names of what events have: those of the API are told apart.
     components
@@ -368,5 +373,91 @@ fn schema_index() -> Json {
     object(
         "The schemas of events, and which type has which.",
         &[("schemas", list(&schema), "The schemas."), ("types", list(&kind), "The types of events.")],
+    )
+}
+
+/// A durable cursor.
+fn cursor() -> Json {
+    let gap = object(
+        "Events that are no longer kept.",
+        &[
+            ("first", count(), "The first of them."),
+            ("last", count(), "The last."),
+            ("count", count(), "How many, less those among them that the consumer was done with."),
+        ],
+    );
+    let behind = json!({"type": ["integer", "null"], "minimum": 0});
+    object(
+        "Where a consumer stands.",
+        &[
+            ("name", text(), "Its name."),
+            ("reached", text(), "The last event that it looked at. Opaque."),
+            ("parked", list(&count()), "Sequences of events up to there that it set aside to try again."),
+            (
+                "behind",
+                behind,
+                "How many events it has before it; `null` when `reached` is of another log, or of a time that is not known.",
+            ),
+            ("gap", or_null(&gap), "What it will never get; `null` for nothing."),
+        ],
+    )
+}
+
+fn cursor_list() -> Json {
+    let damaged = object("A cursor that cannot be read.", &[("name", text(), "Its name."), ("message", text(), "Why, and what to do.")]);
+    object(
+        "The durable cursors.",
+        &[
+            ("cursors", list(&reference("cursor")), "Those that can be read, by name."),
+            ("damaged", list(&damaged), "Those that cannot."),
+            ("oldest", count(), "The sequence of the oldest event that is kept."),
+            ("next", count(), "The sequence that the next event gets."),
+        ],
+    )
+}
+
+fn cursor_place() -> Json {
+    let mut place = with_optional(
+        "Where a cursor is to be.",
+        &[],
+        &[
+            ("reached", text_or_null(), "A cursor, or the id of an event: what comes after it is told."),
+            ("from", json!({"type": ["string", "null"], "format": "date-time"}), "A time: what was told since is told again."),
+        ],
+    );
+    if let Some(place) = place.as_object_mut() {
+        let only = |name: &str| json!({"required": [name], "properties": {name: {"type": "string"}}});
+        place.insert("oneOf".into(), json!([only("reached"), only("from")]));
+        place.insert("additionalProperties".into(), json!(false));
+    }
+    place
+}
+
+fn erase_request() -> Json {
+    let texts = || json!({"type": "array", "items": {"type": "string", "minLength": 1}});
+    let mut request = with_optional(
+        "Persons. One text at least.",
+        &[],
+        &[
+            ("numbers", texts(), "As events have them: `0123401000`, and `+33123401000` for their E.164 form."),
+            ("users", texts(), "Ids of users."),
+            ("names", texts(), "Display names of parties."),
+        ],
+    );
+    if let Some(request) = request.as_object_mut() {
+        request.insert("additionalProperties".into(), json!(false));
+    }
+    request
+}
+
+fn erased() -> Json {
+    object(
+        "What was erased.",
+        &[
+            ("looked_at", count(), "Events that were looked at."),
+            ("events", count(), "Events that were erased, or would be."),
+            ("segments", count(), "Files that they are in."),
+            ("dry_run", flag(), "They were only counted."),
+        ],
     )
 }

@@ -12,7 +12,7 @@
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
 //!
 //! On a listener of its own, for admins: `/metrics` in Prometheus' text format, `/healthz` and `/readyz`, and what needs a token with admin
-//! rights under `/admin/`.
+//! rights: `/admin/v1/cursors`, `/admin/v1/cursors/{name}` and `/admin/v1/erase`.
 //!
 //! Who may see what, [`crate::access`] says; where nothing is configured everybody may see everything, and the listener has to be on
 //! loopback. What a browser could be tricked into is refused: a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign
@@ -43,6 +43,7 @@ mod schemas;
 mod server;
 mod sharing;
 mod tls;
+mod upkeep;
 mod users;
 
 pub use admin::AdminConfig;

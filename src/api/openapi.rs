@@ -20,6 +20,8 @@ struct Answers {
     text: &'static str,
     content: Content,
     errors: &'static [(&'static str, &'static str)],
+    /// The schema of what is sent, and what that is.
+    body: Option<(&'static str, &'static str)>,
 }
 
 enum Content {
@@ -44,7 +46,7 @@ const fn answers(
     content: Content,
     errors: &'static [(&'static str, &'static str)],
 ) -> Answers {
-    Answers { operation, name: None, status: "200", text, content, errors }
+    Answers { operation, name: None, status: "200", text, content, errors, body: None }
 }
 
 const fn named(
@@ -54,8 +56,16 @@ const fn named(
     content: Content,
     errors: &'static [(&'static str, &'static str)],
 ) -> Answers {
-    Answers { operation, name: Some(name), status: "200", text, content, errors }
+    Answers { operation, name: Some(name), status: "200", text, content, errors, body: None }
 }
+
+const CURSOR_NAME: &str = "The cursor's name: up to 64 small letters, digits, `-`, `_` and `.`, a letter or digit first.";
+const BAD_NAME: (&str, &str) = ("400", "No cursor can have this name.");
+const NO_CURSOR: (&str, &str) = ("404", "There is no such cursor.");
+const DAMAGED: (&str, &str) = ("409", "The cursor's file is damaged or of a newer version: set it again, or delete it.");
+const TOO_LONG: (&str, &str) = ("413", "The body is too long.");
+const SLOW: (&str, &str) = ("408", "The body did not come in time.");
+const NO_DISK: (&str, &str) = ("503", "The disk refuses, or the keys to check the token with cannot be had now.");
 
 /// In the order of the routes.
 const ANSWERS: &[Answers] = &[
@@ -91,6 +101,7 @@ const ANSWERS: &[Answers] = &[
             ("429", "The account has as many connections as it may have, or too many tokens were refused."),
             ("503", "There are as many clients as there may be, or the gateway stops."),
         ],
+        body: None,
     },
     answers(
         "streamEvents",
@@ -118,6 +129,34 @@ const ANSWERS: &[Answers] = &[
     answers("getHealth", "It answers.", Content::Json("alive"), &[]),
     answers("getReadiness", "It is ready.", Content::Json("readiness"), &[]),
     answers("getMetrics", "The metrics.", Content::Text, &[]),
+    answers("listCursors", "All cursors, by name.", Content::Json("cursor_list"), &[NO_DISK]),
+    named("getCursor", CURSOR_NAME, "The cursor.", Content::Json("cursor"), &[BAD_NAME, NO_CURSOR, DAMAGED, NO_DISK]),
+    Answers {
+        body: Some(("cursor_place", "Where it is to be: one of the two.")),
+        ..named(
+            "setCursor",
+            CURSOR_NAME,
+            "The cursor as it is now; nothing is parked.",
+            Content::Json("cursor"),
+            &[("400", "No cursor can have this name, or the body is not what is understood."), SLOW, TOO_LONG, NO_DISK],
+        )
+    },
+    Answers { status: "204", ..named("deleteCursor", CURSOR_NAME, "It is gone.", Content::Nothing, &[BAD_NAME, NO_CURSOR, NO_DISK]) },
+    Answers {
+        body: Some(("erase_request", "Of whom nothing is to be kept. An event that has any of these goes.")),
+        ..answers(
+            "erase",
+            "What was erased, or would be. Calls that are up are shown until they are over.",
+            Content::Json("erased"),
+            &[
+                ("400", "Something is wrong with the address, or the body is not what is understood."),
+                SLOW,
+                ("409", "Something is being erased now."),
+                TOO_LONG,
+                ("503", "The disk refuses, or the keys to check the token with cannot be had now. What was erased until then is erased."),
+            ],
+        )
+    },
 ];
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec_pretty(&document()).unwrap_or_default().into());
@@ -180,6 +219,10 @@ fn operation(route: &Route) -> Json {
     if !parameters.is_empty() {
         operation.insert("parameters".into(), parameters.into());
     }
+    if let Some((schema, text)) = answers.and_then(|answers| answers.body) {
+        let content = json!({"application/json": {"schema": reference(schema)}});
+        operation.insert("requestBody".into(), json!({"description": text, "required": true, "content": content}));
+    }
     match route.access {
         Access::Public => {}
         Access::User | Access::Admin => drop(operation.insert("security".into(), json!([{"bearer": []}]))),
@@ -235,7 +278,7 @@ fn responses(route: &Route) -> Map<String, Json> {
         refused("503", "The keys to check the token with cannot be had now.");
     }
     if route.access == Access::Admin {
-        refused("403", "The token has no admin rights.");
+        refused("403", "The token has no admin rights, or no access is configured.");
     }
     let Some(answers) = ANSWERS.iter().find(|answers| answers.operation == route.operation) else { return responses };
     for (status, text) in answers.errors {
@@ -281,5 +324,12 @@ mod tests {
         let only_for_admins = document()["paths"].as_object().unwrap().values().filter(|item| item.get("servers").is_some()).count();
         assert_eq!(paths, routes().count() + only_for_admins);
         assert!(routes().all(|route| route.method != hyper::Method::HEAD), "what understands GET understands HEAD");
+    }
+
+    #[test]
+    fn what_a_stream_can_be_asked_for_is_described() {
+        let described = stream_parameters();
+        let in_query: Vec<&str> = described.iter().filter(|p| p["in"] == "query").map(|p| p["name"].as_str().unwrap()).collect();
+        assert_eq!(in_query, crate::sinks::asked::KEYS);
     }
 }

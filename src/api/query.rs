@@ -211,7 +211,7 @@ fn unknown(name: &str, parameters: &[Parameter]) -> BadQuery {
 }
 
 /// RFC 3339 with `Z` or with a distance from UTC. A `+` that was not escaped came as a space.
-fn time(text: &str) -> Option<Timestamp> {
+pub fn time(text: &str) -> Option<Timestamp> {
     let upper = text.to_ascii_uppercase();
     let (local, offset) = match upper.strip_suffix('Z') {
         Some(local) => (local, 0),

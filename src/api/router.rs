@@ -42,6 +42,8 @@ pub struct Context {
     pub clients: Arc<Semaphore>,
     /// A permit per answer that takes a while: [`READS`].
     pub reads: Arc<Semaphore>,
+    /// The permit of whoever erases.
+    pub erasing: Arc<Semaphore>,
     /// Connections and clients.
     pub tasks: TaskTracker,
     pub stop: CancellationToken,

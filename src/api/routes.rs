@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::query::{Parameter, Query};
 use super::respond::{self, Body};
 use super::router::Context;
-use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, users};
+use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, upkeep, users};
 use crate::access::Principal;
 
 /// Something that is served.
@@ -95,6 +95,11 @@ pub static ADMIN_ROUTES: &[Route] = &[
     route!(GET "/metrics" "getMetrics" Public None, "Metrics in Prometheus' text format.", operations::metrics),
     route!(GET "/healthz" "getHealth" Public None, "200 while the process answers.", operations::alive),
     route!(GET "/readyz" "getReadiness" Public None, "Whether the gateway does what it is for, and what is missing where it does not.", operations::ready),
+    route!(GET "/admin/v1/cursors" "listCursors" Admin Some(&[]), "Where consumers stand that have a cursor here.", upkeep::list),
+    route!(GET "/admin/v1/cursors/{name}" "getCursor" Admin Some(&[]), "Where a consumer stands.", upkeep::one),
+    route!(PUT "/admin/v1/cursors/{name}" "setCursor" Admin Some(&[]), "Sets a cursor, or sets it back, so that everything since is told again.", upkeep::set),
+    route!(DELETE "/admin/v1/cursors/{name}" "deleteCursor" Admin Some(&[]), "Forgets a cursor.", upkeep::delete),
+    route!(POST "/admin/v1/erase" "erase" Admin Some(upkeep::ERASE), "Removes what persons left in the log. It cannot be had back.", upkeep::erase),
 ];
 
 impl Route {
@@ -261,9 +266,11 @@ mod tests {
 
     #[test]
     fn operations_have_names_of_their_own() {
-        let mut names: Vec<&str> = ROUTES.iter().map(|route| route.operation).collect();
-        names.sort_unstable();
-        names.dedup();
-        assert_eq!(names.len(), ROUTES.len());
+        for routes in [ROUTES, ADMIN_ROUTES] {
+            let mut names: Vec<&str> = routes.iter().map(|route| route.operation).collect();
+            names.sort_unstable();
+            names.dedup();
+            assert_eq!(names.len(), routes.len());
+        }
     }
 }

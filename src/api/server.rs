@@ -119,6 +119,7 @@ impl Server {
             accounts,
             access,
             reads: Arc::new(Semaphore::new(READS)),
+            erasing: Arc::new(Semaphore::new(1)),
             config,
             gateway,
             health,

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -75,11 +75,13 @@ const VERSION: u32 = 1;
 pub struct Cursors {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
+    /// Held while a file is replaced: two at once would have one temporary file.
+    writing: Arc<Mutex<()>>,
 }
 
 impl Cursors {
     pub(super) fn new(directory: &Path, disk: Arc<dyn Disk>) -> Self {
-        Self { folder: directory.join(FOLDER), disk }
+        Self { folder: directory.join(FOLDER), disk, writing: Arc::default() }
     }
 
     /// All names, sorted.
@@ -127,6 +129,7 @@ impl Cursors {
         if position.parked.len() > PARKED {
             return Err(JournalError::Parked { limit: PARKED });
         }
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
         disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
         let written =
             Written { version: VERSION, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
@@ -205,6 +208,17 @@ mod tests {
         cursors.set("crm", &at(1)).unwrap();
         fs::write(cursors.path("crm").unwrap(), "{").unwrap();
         assert!(cursors.get("crm").unwrap_err().to_string().contains("set this cursor again"));
+    }
+
+    #[test]
+    fn two_that_set_a_cursor_at_once_do_not_disturb_each_other() {
+        let (_folder, cursors) = cursors();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| (1..50).for_each(|i| cursors.set("crm", &at(i)).unwrap()));
+            }
+        });
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(49)));
     }
 
     #[test]

@@ -5,7 +5,8 @@ use thiserror::Error;
 use crate::event::{Filter, Types};
 use crate::journal::Cursor;
 
-const KEYS: [&str; 6] = ["device", "line", "user", "all", "type", "after"];
+/// What may stand in it.
+pub const KEYS: [&str; 6] = ["device", "line", "user", "all", "type", "after"];
 /// Texts that a URL may name: what is longer does not fit into a request's head anyway.
 const MOST: usize = 1000;
 

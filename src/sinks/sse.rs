@@ -78,7 +78,7 @@ impl Stream {
                 () = feed.ready() => match feed.next(BATCH).await {
                     Ok(deliveries) => chunk(deliveries, &feed),
                     Err(error) => {
-                        let reason = serde_json::json!({ "op": "error", "code": "fell_behind", "message": error.to_string() });
+                        let reason = serde_json::json!({ "op": "error", "id": null, "code": "fell_behind", "message": error.to_string() });
                         send(message("error", &reason.to_string())).await;
                         return;
                     }

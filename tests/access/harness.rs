@@ -146,8 +146,19 @@ pub async fn get(address: SocketAddr, path: &str, token: Option<&str>) -> Answer
     request(TcpStream::connect(address).await.unwrap(), &address.to_string(), path, &authorization).await
 }
 
-pub async fn request(mut stream: impl AsyncRead + AsyncWrite + Unpin, host: &str, path: &str, headers: &str) -> Answer {
-    let asked = format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n");
+pub async fn request(stream: impl AsyncRead + AsyncWrite + Unpin, host: &str, path: &str, headers: &str) -> Answer {
+    answer(stream, &format!("GET {path} HTTP/1.1\r\nHost: {host}\r\n{headers}Connection: close\r\n\r\n")).await
+}
+
+/// The answer to a request with JSON.
+pub async fn send(address: SocketAddr, method: &str, path: &str, token: Option<&str>, json: &str) -> Answer {
+    let authorization = token.map(|token| format!("Authorization: Bearer {token}\r\n")).unwrap_or_default();
+    let length = json.len();
+    let head = format!("{method} {path} HTTP/1.1\r\nHost: {address}\r\n{authorization}Content-Length: {length}\r\nConnection: close");
+    answer(TcpStream::connect(address).await.unwrap(), &format!("{head}\r\n\r\n{json}")).await
+}
+
+async fn answer(mut stream: impl AsyncRead + AsyncWrite + Unpin, asked: &str) -> Answer {
     stream.write_all(asked.as_bytes()).await.unwrap();
     let mut answer = String::new();
     tokio::time::timeout(LIMIT, stream.read_to_string(&mut answer)).await.expect("no answer").unwrap();

@@ -30,10 +30,16 @@ pub async fn request(edge: &Edge, method: &str, path: &str, headers: &str) -> An
 }
 
 pub async fn request_at(address: SocketAddr, method: &str, path: &str, headers: &str) -> Answer {
+    send_to(address, method, path, headers, "").await
+}
+
+/// A request with a body.
+pub async fn send_to(address: SocketAddr, method: &str, path: &str, headers: &str, body: &str) -> Answer {
     let mut stream = TcpStream::connect(address).await.unwrap();
     let host = if headers.starts_with("Host:") { String::new() } else { format!("Host: {address}\r\n") };
-    let head = format!("{method} {path} HTTP/1.1\r\n{host}{headers}Connection: close\r\n\r\n");
-    stream.write_all(head.as_bytes()).await.unwrap();
+    let length = if body.is_empty() { String::new() } else { format!("Content-Length: {}\r\n", body.len()) };
+    let request = format!("{method} {path} HTTP/1.1\r\n{host}{headers}{length}Connection: close\r\n\r\n{body}");
+    stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
     stream.read_to_string(&mut answer).await.unwrap();
     let (head, body) = answer.split_once("\r\n\r\n").unwrap();

@@ -4,13 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use callcast::access::{self, Access, NewToken, TokenConfig};
+use callcast::journal::{Journal, Options};
 use jsonschema::Validator;
 use serde_json::{Value, json};
 use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader};
 use tokio::net::TcpStream;
 
-use crate::ask::{Answer, found, get, request};
-use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_that_is, edge_with};
+use crate::ask::{Answer, found, get, request, request_at};
+use crate::disk::SmallDisk;
+use crate::harness::{Client, Edge, LIMIT, caller, edge, edge_on, edge_that_is, edge_with};
+use crate::upkeep::Admins;
 
 /// A validator of a schema of a document's components, which knows no members but those that are described.
 fn validator(document: &Value, name: &str) -> Validator {
@@ -130,11 +133,14 @@ async fn a_document_that_the_client_has_is_not_sent_again() {
     }
 }
 
-/// Checks an answer against what the document says of an operation's path.
-fn holds(document: &Value, path: &str, answer: &Answer) {
-    let response = &document["paths"][path]["get"]["responses"][answer.status.to_string()];
-    assert!(response.is_object(), "{path}: {} is not described", answer.status);
-    let content = response["content"].as_object().unwrap();
+/// Checks an answer against what the document says of an operation, which is a method and a path.
+fn holds(document: &Value, (method, path): (&str, &str), answer: &Answer) {
+    let response = &document["paths"][path][method]["responses"][answer.status.to_string()];
+    assert!(response.is_object(), "{path}: {} is not described: {}", answer.status, answer.body);
+    let Some(content) = response["content"].as_object() else {
+        assert_eq!(answer.body, "", "{path}");
+        return;
+    };
     let (kind, media) = content.iter().next().unwrap();
     assert!(answer.header("content-type").unwrap().starts_with(kind), "{path}: {}", answer.head);
     let Some(name) = media["schema"]["$ref"].as_str().and_then(|schema| schema.strip_prefix("#/components/schemas/")) else { return };
@@ -193,17 +199,78 @@ async fn every_operation_answers_as_openapi_says() {
         ("/healthz", "/healthz"),
         ("/readyz", "/readyz"),
     ] {
-        holds(&document, pattern, &get(&edge, path).await);
-        asked.insert(pattern);
+        holds(&document, ("get", pattern), &get(&edge, path).await);
+        asked.insert(("get", pattern));
     }
-    holds(&document, "/v1/me", &request(&edge, "GET", "/v1/me", "Host: evil.example\r\n").await);
+    holds(&document, ("get", "/v1/me"), &request(&edge, "GET", "/v1/me", "Host: evil.example\r\n").await);
     let edge = edge_that_is(false, |_| {}).await;
-    holds(&document, "/readyz", &get(&edge, "/readyz").await);
-    let metrics = crate::ask::request_at(edge.admin, "GET", "/metrics", "").await;
-    holds(&document, "/metrics", &metrics);
-    asked.insert("/metrics");
-    let described: BTreeSet<&str> = document["paths"].as_object().unwrap().keys().map(String::as_str).collect();
-    assert_eq!(asked, described, "an operation is not tried here");
+    holds(&document, ("get", "/readyz"), &get(&edge, "/readyz").await);
+    let metrics = request_at(edge.admin, "GET", "/metrics", "").await;
+    holds(&document, ("get", "/metrics"), &metrics);
+    asked.insert(("get", "/metrics"));
+    asked.extend(ADMINS.map(|(method, pattern, ..)| (method, pattern)));
+    assert_eq!(asked, described(&document).collect(), "an operation is not tried here");
+}
+
+/// Every operation of a document.
+fn described(document: &Value) -> impl Iterator<Item = (&str, &str)> {
+    document["paths"].as_object().unwrap().iter().flat_map(|(path, item)| {
+        let methods = item.as_object().unwrap().keys().filter(|method| *method != "servers");
+        methods.map(move |method| (method.as_str(), path.as_str()))
+    })
+}
+
+const CURSORS: &str = "/admin/v1/cursors";
+const CURSOR: &str = "/admin/v1/cursors/{name}";
+const ERASE: &str = "/admin/v1/erase";
+
+/// What an admin asks, one after the other: method, path in the document, path, body, status.
+const ADMINS: [(&str, &str, &str, &str, u16); 19] = [
+    ("get", CURSORS, CURSORS, "", 200),
+    ("get", CURSORS, "/admin/v1/cursors?x=1", "", 400),
+    ("put", CURSOR, "/admin/v1/cursors/crm", r#"{"from":"2026-01-01T00:00:00Z"}"#, 200),
+    ("put", CURSOR, "/admin/v1/cursors/wall", r#"{"from":"2026-01-01T00:00:00+01:00","reached":null}"#, 200),
+    ("put", CURSOR, "/admin/v1/cursors/crm", r#"{"from":"2026-01-01T00:00:00Z","reached":"1-1"}"#, 400),
+    ("put", CURSOR, "/admin/v1/cursors/crm", "{}", 400),
+    ("put", CURSOR, "/admin/v1/cursors/CRM", r#"{"from":"2026-01-01T00:00:00Z"}"#, 400),
+    ("get", CURSORS, CURSORS, "", 200),
+    ("get", CURSOR, "/admin/v1/cursors/crm", "", 200),
+    ("get", CURSOR, "/admin/v1/cursors/CRM", "", 400),
+    ("get", CURSOR, "/admin/v1/cursors/other", "", 404),
+    ("delete", CURSOR, "/admin/v1/cursors/CRM", "", 400),
+    ("delete", CURSOR, "/admin/v1/cursors/crm", "", 204),
+    ("delete", CURSOR, "/admin/v1/cursors/crm", "", 404),
+    ("post", ERASE, "/admin/v1/erase?dry_run=true", r#"{"numbers":["+33123401000"]}"#, 200),
+    ("post", ERASE, ERASE, r#"{"numbers":["+33123401000"],"users":[],"names":["Zo\u00eb"]}"#, 200),
+    ("post", ERASE, "/admin/v1/erase?dry_run=1", r#"{"numbers":["1"]}"#, 400),
+    ("post", ERASE, ERASE, r#"{"numbers":[""]}"#, 400),
+    ("post", ERASE, ERASE, r#"{"number":["1"]}"#, 400),
+];
+
+#[tokio::test]
+async fn what_admins_ask_is_taken_and_answered_as_openapi_says() {
+    let admins = Admins::new().await;
+    admins.calls();
+    let document = found(&admins.edge, "/openapi.json").await;
+    for (method, pattern, path, body, status) in ADMINS {
+        let answer = admins.ask(&method.to_uppercase(), path, body).await;
+        assert_eq!(answer.status, status, "{method} {path} {body}: {}", answer.body);
+        holds(&document, (method, pattern), &answer);
+        let sent = &document["paths"][pattern][method]["requestBody"]["content"]["application/json"]["schema"]["$ref"];
+        let Some(name) = sent.as_str().and_then(|schema| schema.strip_prefix("#/components/schemas/")) else { continue };
+        // A name or a query that is wrong says nothing of the body.
+        let of_body = status == 200 || path == ERASE || body == "{}" || body.contains("1-1");
+        let right = validator(&document, name).is_valid(&serde_json::from_str(body).unwrap());
+        assert!(!of_body || right == (status == 200), "{method} {path} {body}");
+    }
+    for (method, pattern) in described(&document).filter(|(_, path)| path.starts_with("/admin/")) {
+        let path = pattern.replace("{name}", "crm");
+        for headers in [String::new(), admins.viewers()] {
+            let answer = request_at(admins.edge.admin, &method.to_uppercase(), &path, &headers).await;
+            assert!(matches!(answer.status, 401 | 403), "{method} {path}: {}", answer.status);
+            holds(&document, (method, pattern), &answer);
+        }
+    }
 }
 
 /// Checks frames, and remembers which came.
@@ -272,6 +339,20 @@ async fn frames_are_what_asyncapi_says() {
 }
 
 #[tokio::test]
+async fn frames_of_events_that_no_log_took_are_what_asyncapi_says() {
+    let (disk, folder) = (SmallDisk::default(), tempfile::tempdir().unwrap());
+    let edge = edge_on(Journal::open_on(Options::new(folder.path()), Arc::new(disk.clone())).unwrap()).await;
+    let mut frames = Frames::of(&edge).await;
+    edge.phone(1);
+    let mut client = edge.client().await;
+    frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("live")).await;
+    disk.set_full(true);
+    edge.ring(1, 1, caller("2000", "Ben"));
+    let told = frames.hear(&mut client, is("event")).await;
+    assert_eq!((&told["durable"], told.get("cursor")), (&json!(false), None), "{told}");
+}
+
+#[tokio::test]
 async fn a_stream_is_what_asyncapi_says() {
     let edge = edge(|_| {}).await;
     let mut frames = Frames::of(&edge).await;
@@ -318,8 +399,8 @@ async fn frames_of_a_subscription_that_goes_on_are_what_asyncapi_says() {
 async fn frames_of_who_says_who_it_is_are_what_asyncapi_says() {
     let token = NewToken::random().unwrap();
     let config = TokenConfig { name: "crm".into(), sha256: token.sha256(), users: vec!["user1".into()], ..TokenConfig::default() };
-    let config = access::Config { tokens: vec![config], ..access::Config::default() };
-    let edge = edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&config, metrics).unwrap()))).await;
+    let access = access::Config { tokens: vec![config], ..access::Config::default() };
+    let edge = edge_with(|_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await;
     let mut frames = Frames::of(&edge).await;
     let mut client = edge.client().await;
     frames.talk(&mut client, &json!({"op": "subscribe", "id": "1", "all": true}), is("error")).await;

@@ -6,6 +6,8 @@
 mod ask;
 mod calls;
 mod devices;
+#[path = "../events/disk.rs"]
+mod disk;
 mod documents;
 #[allow(dead_code, reason = "shared with the tests of the edge")]
 #[path = "../edge/harness.rs"]
@@ -15,4 +17,5 @@ mod harness;
 mod playing;
 mod requests;
 mod scopes;
+mod upkeep;
 mod users;

@@ -75,7 +75,8 @@ async fn made(ready: bool, change: impl FnOnce(&mut api::Config), make: impl FnO
     made_on(Journal::temporary().unwrap(), ready, change, make).await
 }
 
-async fn made_on(
+/// Any of these.
+pub async fn made_on(
     journal: Journal,
     ready: bool,
     change: impl FnOnce(&mut api::Config),

@@ -60,7 +60,14 @@ mod tests {
     #[test]
     fn only_what_was_asked_for_last_stays_open() {
         let (cache, opened) = (Cache::default(), Mutex::new(0));
-        let get = |first| cache.get(first, 0, || Ok(*opened.lock().unwrap() += 1)).unwrap();
+        let get = |first| {
+            cache
+                .get(first, 0, || {
+                    *opened.lock().unwrap() += 1;
+                    Ok(())
+                })
+                .unwrap()
+        };
         (0..OPEN as u64).for_each(|first| drop(get(first)));
         get(0);
         assert_eq!(*opened.lock().unwrap(), OPEN);

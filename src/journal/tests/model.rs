@@ -38,7 +38,7 @@ struct Every(u64);
 
 impl Matcher for Every {
     fn matches(&self, entry: &Entry) -> bool {
-        entry.sequence % self.0 == 0
+        entry.sequence.is_multiple_of(self.0)
     }
 
     fn mentioned_in(&self, _: &[u8]) -> bool {

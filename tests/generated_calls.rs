@@ -57,7 +57,7 @@ fn generated_calls_of_all_kinds_keep_to_the_rules_and_end() {
 
     let mut frames = Vec::new();
     assert_eq!(mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
-    let events: Vec<Json> = frames.iter().map(|frame| serde_json::from_str::<Json>(&frame.text).unwrap()["event"].take()).collect();
+    let events: Vec<Json> = frames.iter().map(|frame| serde_json::from_slice::<Json>(frame.event()).unwrap()).collect();
     let of = |kind: &str| events.iter().filter(|event| event["type"] == format!("callcast.call.{kind}")).count();
     for kind in ["transferred", "conferenced", "diverted", "parked", "retrieved", "merged", "missed", "answered"] {
         assert!(of(kind) > 0, "no call was {kind}");

@@ -71,10 +71,10 @@ async fn collect(mailbox: &Mailbox<Outgoing>, ended: usize) -> Vec<(String, Json
         let mut frames = Vec::new();
         assert_eq!(mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
         for frame in frames {
-            let frame: Json = serde_json::from_str(&frame.text).unwrap();
-            let kind = frame["event"]["type"].as_str().unwrap().trim_start_matches("callcast.").to_owned();
+            let event: Json = serde_json::from_slice(frame.event()).unwrap();
+            let kind = event["type"].as_str().unwrap().trim_start_matches("callcast.").to_owned();
             if kind.starts_with("leg.") || kind.starts_with("call.") {
-                told.push((kind, frame["event"]["data"].clone()));
+                told.push((kind, event["data"].clone()));
             }
         }
         if told.iter().filter(|(kind, _)| kind == "call.ended").count() >= ended {

@@ -37,7 +37,7 @@ struct State {
     writing: Option<(Taken, Instant)>,
     /// What the writer has in hand was told by somebody else.
     taken_over: bool,
-    spare: Vec<Batch>,
+    spare: VecDeque<Batch>,
     /// A thread of its own writes; else whoever observes does.
     has_writer: bool,
     sleeps: bool,
@@ -56,9 +56,9 @@ pub enum Next {
 }
 
 impl Handover {
-    /// An empty batch.
+    /// An empty batch: the one that was told first, whose frames are the first to have been sent.
     pub fn spare(&self) -> Batch {
-        self.lock().spare.pop().unwrap_or_default()
+        self.lock().spare.pop_front().unwrap_or_default()
     }
 
     /// Puts a batch in. Never waits for the writer.
@@ -149,7 +149,7 @@ impl Handover {
                 break;
             }
             batch.clear();
-            state.spare.push(batch);
+            state.spare.push_back(batch);
         }
     }
 

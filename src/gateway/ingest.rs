@@ -2,14 +2,17 @@
 //!
 //! This runs in the task that reads a CTI session, under one lock for all sessions. Nothing in it waits for a disk or a client.
 
-use bytes::Bytes;
+use std::sync::Arc;
 
+use super::outgoing::{Frames, Outgoing};
 use crate::calls::CallModel;
 use crate::event::{Encoder, Event};
 use crate::journal::{Cursor, Sequence};
 
 /// Room for an event in its frame, in bytes: what most need.
 const FRAME: usize = 1400;
+/// The most room for frames that is kept for the next batch, in bytes.
+const ROOM: usize = 1 << 20;
 
 /// Events of one read, with their places and frames.
 #[derive(Debug, Default)]
@@ -18,27 +21,28 @@ pub struct Batch {
     pub first: Sequence,
     /// The events.
     pub events: Vec<Event>,
-    /// Of each, the frame for clients, `{"op":"event","cursor":"…","event":{…}}`.
-    pub frames: Vec<Bytes>,
-    /// Where in its frame each event begins; it ends before the last byte.
-    pub starts: Vec<usize>,
+    /// Of each, the frame for clients.
+    pub outgoing: Vec<Outgoing>,
     /// The event of a gap: with it the log begins again after it failed.
     pub is_recovery: bool,
+    /// Where the frames lie; kept for its room.
+    together: Arc<Vec<u8>>,
 }
 
 impl Batch {
-    /// The event at a place, in its CloudEvents form.
-    pub fn encoded(&self, at: usize) -> &[u8] {
-        let (Some(frame), Some(start)) = (self.frames.get(at), self.starts.get(at)) else { return &[] };
-        frame.get(*start..frame.len() - 1).unwrap_or_default()
+    /// Each event with its place and its CloudEvents form.
+    pub fn iter(&self) -> impl Iterator<Item = (&Event, Sequence, &[u8])> {
+        self.events.iter().zip(&self.outgoing).map(|(event, outgoing)| (event, outgoing.sequence, outgoing.event()))
     }
 
     /// Forgets all, and keeps the room.
     pub fn clear(&mut self) {
         self.events.clear();
-        self.frames.clear();
-        self.starts.clear();
+        self.outgoing.clear();
         self.is_recovery = false;
+        if self.together.capacity() > ROOM {
+            self.together = Arc::default();
+        }
     }
 }
 
@@ -56,8 +60,8 @@ pub struct Ingest {
     encoder: Encoder,
     /// `{"op":"event","cursor":"0000002a.6922c4d2.`
     opening: Vec<u8>,
-    /// Where the frames of a batch end; kept for its room.
-    ends: Vec<usize>,
+    epoch: u64,
+    frames: Frames,
 }
 
 impl Ingest {
@@ -73,7 +77,8 @@ impl Ingest {
             bytes_told: 0,
             encoder: Encoder::new(newest.epoch),
             opening: opening.into_bytes(),
-            ends: Vec::new(),
+            epoch: newest.epoch,
+            frames: Frames::default(),
         }
     }
 
@@ -81,29 +86,23 @@ impl Ingest {
     pub fn encode(&mut self, batch: &mut Batch) {
         batch.first = self.next;
         std::mem::swap(&mut batch.events, &mut self.events);
-        // One piece of memory for all: frames are cut from it without copying.
-        let mut text = Vec::with_capacity(batch.events.len() * FRAME);
-        let mut ends = std::mem::take(&mut self.ends);
+        let Self { frames, encoder, opening, .. } = self;
+        frames.instead(&mut batch.together, batch.events.len() * FRAME);
         for event in &batch.events {
-            let begin = text.len();
-            text.extend_from_slice(&self.opening);
-            push_hex(&mut text, self.next);
-            text.extend_from_slice(b"\",\"event\":");
-            let start = text.len();
-            self.encoder.encode(event, self.next, &mut text);
-            self.bytes_told += (text.len() - start) as u64;
-            text.push(b'}');
-            batch.starts.push(start - begin);
-            ends.push(text.len());
+            let sequence = self.next;
+            let before = |out: &mut Vec<u8>| {
+                out.extend_from_slice(opening);
+                push_hex(out, sequence);
+                out.extend_from_slice(b"\",\"event\":");
+            };
+            let bytes = frames.push((sequence, event.time), before, |out| encoder.encode(event, sequence, out));
+            self.bytes_told += bytes as u64;
             self.next += 1;
         }
-        let text = Bytes::from(text);
-        let mut begin = 0;
-        for end in ends.drain(..) {
-            batch.frames.push(text.slice(begin..end));
-            begin = end;
-        }
-        self.ends = ends;
+        let epoch = self.epoch;
+        let (together, outgoing) = frames.finish(|_| Some(epoch));
+        batch.outgoing.extend(outgoing);
+        batch.together = together;
     }
 }
 

@@ -2,13 +2,11 @@
 
 use std::sync::Arc;
 
-use bytes::{BufMut as _, BytesMut};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
-use super::{Gateway, Outgoing, keys};
+use super::outgoing::{Frames, Outgoing};
+use super::{Gateway, keys};
 use crate::access::Scope;
 use crate::event::{Filter, Types};
-use crate::journal::{Entry, JournalError, Key, Limit, Reader, Selection, Sequence};
+use crate::journal::{Cursor, Entry, JournalError, Key, Limit, Reader, Selection, Sequence};
 
 /// How many read the log at a time: what happens now is not to wait for those who want to know what was.
 pub(super) const READERS: usize = 4;
@@ -50,8 +48,8 @@ impl Wanted {
             }
             page => (page?, 0),
         };
-        let frames = page.entries.iter().filter(|entry| self.has(entry)).map(|entry| frame(reader, entry)).collect();
-        Ok(Missed { frames, next: page.next, trimmed })
+        let entries: Vec<&Entry> = page.entries.iter().filter(|entry| self.has(entry)).collect();
+        Ok(Missed { frames: outgoing(reader, &entries), next: page.next, trimmed })
     }
 
     fn selection(&self) -> Selection {
@@ -103,14 +101,12 @@ pub fn type_of(event: &[u8]) -> &str {
     rest.get(..end).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()
 }
 
-fn frame(reader: &Reader, entry: &Entry) -> Outgoing {
-    let cursor = crate::journal::Cursor { journal: reader.id(), epoch: entry.epoch, sequence: entry.sequence };
-    let head = format!("{{\"op\":\"event\",\"cursor\":\"{cursor}\",\"event\":");
-    let mut frame = BytesMut::with_capacity(head.len() + entry.event.len() + 1);
-    frame.put_slice(head.as_bytes());
-    frame.put_slice(&entry.event);
-    frame.put_u8(b'}');
-    // What was written is UTF-8; the check sum says that it is what was written.
-    let text = Utf8Bytes::try_from(frame.freeze()).unwrap_or_default();
-    Outgoing { text, start: head.len(), sequence: entry.sequence, time: entry.time, epoch: Some(entry.epoch) }
+fn outgoing(reader: &Reader, entries: &[&Entry]) -> Vec<Outgoing> {
+    let mut frames = Frames::default();
+    for Entry { epoch, sequence, time, event, .. } in entries {
+        let cursor = Cursor { journal: reader.id(), epoch: *epoch, sequence: *sequence };
+        let opening = format!("{{\"op\":\"event\",\"cursor\":\"{cursor}\",\"event\":");
+        frames.push((*sequence, *time), |out| out.extend_from_slice(opening.as_bytes()), |out| out.extend_from_slice(event));
+    }
+    frames.finish(|at| entries.get(at).map(|entry| entry.epoch)).1.collect()
 }

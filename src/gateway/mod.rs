@@ -7,7 +7,7 @@
 //! A thread of its own writes what was handed over to the log, and then tells it: folds it into the table and puts it into mailboxes.
 //! Without that thread (in tests and tools) whoever observes does that too, so that all is told when `observe` returns.
 //!
-//! - `ingest`: model and encoder; `handover`: the queue to the writer; `telling`: log, fold, publish
+//! - `ingest`: model and encoder; `outgoing`: what clients are sent; `handover`: the queue to the writer; `telling`: log, fold, publish
 //! - `durability`: what happens while the log takes nothing
 //! - `subscribing`: who may have what, and the cut at which a subscription begins
 //! - `revive`: which calls were up when the run before ended
@@ -19,6 +19,7 @@ mod handover;
 mod ingest;
 pub mod keys;
 mod missed;
+mod outgoing;
 pub mod revive;
 mod subscribing;
 mod telling;
@@ -29,7 +30,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 
 use tokio::sync::Semaphore;
-use tokio_tungstenite::tungstenite::Utf8Bytes;
 
 use crate::calls::CallModel;
 use crate::cti::{Notice, Observer, SessionId};
@@ -45,29 +45,8 @@ use telling::Told;
 
 pub use durability::Failing;
 pub use missed::{Missed, Wanted, type_of};
+pub use outgoing::{Outgoing, push_text};
 pub use subscribing::{Forbidden, Lost, Opening, Snapshot};
-
-/// An event on its way to a client: the frame `{"op":"event",…}`, made once for all.
-#[derive(Clone, Debug)]
-pub struct Outgoing {
-    /// The frame.
-    pub text: Utf8Bytes,
-    /// Where the event begins in it; it ends before the last byte.
-    pub start: usize,
-    /// Its place in the log.
-    pub sequence: Sequence,
-    /// When the event was read from the cluster.
-    pub time: Timestamp,
-    /// The epoch in which it was written to the log; none when it is not in it.
-    pub epoch: Option<u64>,
-}
-
-impl Outgoing {
-    /// The event itself, in its CloudEvents form.
-    pub fn event(&self) -> &str {
-        self.text.get(self.start..self.text.len().saturating_sub(1)).unwrap_or_default()
-    }
-}
 
 /// Everything between the CTI sessions and the sinks. Locks are taken in the order of the fields.
 #[derive(Debug)]

@@ -2,13 +2,11 @@
 
 use std::sync::{Arc, PoisonError};
 
-use bytes::{BufMut as _, BytesMut};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
-
 use super::durability::Durability;
 use super::handover::Next;
 use super::ingest::Batch;
-use super::{Gateway, Outgoing, keys};
+use super::outgoing::Frames;
+use super::{Gateway, keys};
 use crate::event::{Body, Event, EventType, JournalBody};
 use crate::hub::Publication;
 use crate::journal::{Keys, Record, Sequence};
@@ -30,7 +28,7 @@ pub struct Told {
     pub durable: Sequence,
     /// Whether the log takes what is told.
     pub durability: Durability,
-    payloads: Vec<Outgoing>,
+    frames: Frames,
 }
 
 impl Told {
@@ -111,17 +109,13 @@ impl Gateway {
         if keys.len() < events {
             keys.resize_with(events, Keys::default);
         }
-        let all = || batches.iter().flat_map(|batch| batch.events.iter().enumerate().map(|(at, event)| (*batch, at, event)));
-        for ((_, _, event), keys) in all().zip(keys.iter_mut()) {
+        let all = || batches.iter().flat_map(|batch| batch.iter());
+        for ((event, _, _), keys) in all().zip(keys.iter_mut()) {
             keys.clear();
             keys::push(event, keys);
         }
-        let records = all().zip(keys.iter()).map(|((batch, at, event), keys)| Record {
-            sequence: batch.first + at as u64,
-            time: event.time,
-            keys,
-            event: batch.encoded(at),
-        });
+        let records =
+            all().zip(keys.iter()).map(|((event, sequence, bytes), keys)| Record { sequence, time: event.time, keys, event: bytes });
         self.journal.append(records)
     }
 
@@ -153,39 +147,23 @@ impl Gateway {
 
     /// Folds a batch into the table and puts it into mailboxes.
     fn tell(&self, told: &mut Told, batch: &Batch, durable: bool) {
-        let mut payloads = std::mem::take(&mut told.payloads);
-        let epoch = durable.then(|| self.reader.epoch());
-        for (at, (event, sequence)) in batch.events.iter().zip(batch.first..).enumerate() {
+        for (event, sequence, bytes) in batch.iter() {
             self.metrics.event(event.kind);
-            let encoded = batch.encoded(at);
-            told.directory.fold(&self.table, event, sequence, encoded);
-            let frame = batch.frames.get(at).filter(|_| durable).cloned();
-            let (frame, start) = match frame {
-                Some(frame) => (frame, batch.starts.get(at).copied().unwrap_or_default()),
-                None => (not_durable(encoded), NOT_DURABLE.len()),
-            };
-            // Made of UTF-8 strings alone.
-            let text = Utf8Bytes::try_from(frame).unwrap_or_default();
-            payloads.push(Outgoing { text, start, sequence, time: event.time, epoch });
+            told.directory.fold(&self.table, event, sequence, bytes);
         }
-        if !durable {
-            self.metrics.not_durable.inc_by(batch.events.len() as u64);
-        }
-        self.hub.publish(Publication { events: &batch.events, first: batch.first, payloads: &payloads });
-        told.last = batch.first + batch.events.len() as u64 - 1;
+        let (events, first) = (batch.events.as_slice(), batch.first);
+        told.last = first + events.len() as u64 - 1;
         if durable {
+            self.hub.publish(Publication { events, first, payloads: &batch.outgoing });
             told.durable = told.last;
+        } else {
+            for (event, sequence, bytes) in batch.iter() {
+                told.frames.push((sequence, event.time), |out| out.extend_from_slice(NOT_DURABLE), |out| out.extend_from_slice(bytes));
+            }
+            let payloads: Vec<_> = told.frames.finish(|_| None).1.collect();
+            self.hub.publish(Publication { events, first, payloads: &payloads });
+            self.metrics.not_durable.inc_by(events.len() as u64);
         }
         self.newest.store(told.last, std::sync::atomic::Ordering::Release);
-        payloads.clear();
-        told.payloads = payloads;
     }
-}
-
-fn not_durable(event: &[u8]) -> bytes::Bytes {
-    let mut frame = BytesMut::with_capacity(NOT_DURABLE.len() + event.len() + 1);
-    frame.put_slice(NOT_DURABLE);
-    frame.put_slice(event);
-    frame.put_u8(b'}');
-    frame.freeze()
 }

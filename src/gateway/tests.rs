@@ -33,7 +33,7 @@ fn in_service(gateway: &Gateway, device: &Arc<Device>) {
 fn texts(mailbox: &Mailbox<Outgoing>) -> Vec<String> {
     let mut frames = Vec::new();
     assert_eq!(mailbox.drain(&mut frames, 1000), Drained::Empty);
-    frames.iter().map(|frame| frame.text.to_string()).collect()
+    frames.iter().map(|frame| frame.text()).collect()
 }
 
 fn everything(gateway: &Gateway) -> Arc<Mailbox<Outgoing>> {
@@ -49,7 +49,7 @@ fn what_is_told_is_in_the_log_byte_for_byte() {
     in_service(&gateway, &device("SEP1", "bsmith"));
     let wanted = Wanted { filters: vec![Filter::everything()], without: Vec::new(), scope: Arc::new(Scope::everything()) };
     let missed = wanted.read(gateway.reader(), gateway.newest(), gateway.newest() + 1).unwrap();
-    let kept: Vec<String> = missed.frames.iter().map(|frame| frame.text.to_string()).collect();
+    let kept: Vec<String> = missed.frames.iter().map(|frame| frame.text()).collect();
     assert_eq!(kept, texts(&mailbox));
 }
 
@@ -124,7 +124,7 @@ fn the_past_of_a_phone_stays_with_whom_it_belonged_to_then() {
         let filter = Filter { devices: vec!["SEP1".into()], ..Filter::default() };
         let wanted = Wanted { filters: vec![filter], without: Vec::new(), scope: Arc::new(Scope::of_user(user)) };
         let missed = wanted.read(gateway.reader(), 2, gateway.newest() + 1).unwrap();
-        missed.frames.iter().map(|frame| frame.text.to_string()).collect::<Vec<_>>()
+        missed.frames.iter().map(|frame| frame.text()).collect::<Vec<_>>()
     };
     let (old, new) = (missed("bsmith"), missed("zoe"));
     assert!(old.len() == 1 && old[0].contains("\"bsmith\""), "{old:?}");

@@ -22,7 +22,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Sequence;
+use super::{Keys, Sequence};
 
 /// The version of the format. A log of a higher one is refused.
 pub(super) const VERSION: u32 = 1;
@@ -161,6 +161,11 @@ pub(super) fn hash(space: u8, text: &[u8]) -> u64 {
     }
     let last = rest.iter().fold(0, |last, byte| (last << 8) | u64::from(*byte));
     mix(mix(hash, last), K)
+}
+
+/// Those of all keys as they are written.
+pub(super) fn hashes(keys: &[u8]) -> impl Iterator<Item = u64> {
+    Keys::parse(keys).map(|(space, text)| hash(space, text))
 }
 
 const K: u64 = 0x9E37_79B9_7F4A_7C15;

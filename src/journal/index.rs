@@ -5,8 +5,8 @@ use std::hash::{BuildHasherDefault, Hasher};
 use std::io;
 use std::ops::Range;
 
+use super::Sequence;
 use super::format::hash;
-use super::{Keys, Sequence};
 
 /// Where an entry lies.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -56,12 +56,12 @@ impl MemoryIndex {
         Self { first, ..Self::default() }
     }
 
-    /// Adds an entry behind the others. Its place is at most `u32::MAX` from the first.
-    pub fn push(&mut self, sequence: Sequence, offset: u32, keys: &[u8]) {
+    /// Adds an entry behind the others, with the hashes of its keys. Its place is at most `u32::MAX` from the first.
+    pub fn push(&mut self, sequence: Sequence, offset: u32, hashes: impl IntoIterator<Item = u64>) {
         let entry = self.entries.len() as u32;
         self.entries.push(((sequence - self.first) as u32, offset));
-        for (space, text) in Keys::parse(keys) {
-            let list = self.keys.entry(hash(space, text)).or_default();
+        for hash in hashes {
+            let list = self.keys.entry(hash).or_default();
             // Two keys of one entry may have one hash.
             if list.last() != Some(&entry) {
                 list.push(entry);

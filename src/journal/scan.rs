@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::path::Path;
 
 use super::Sequence;
-use super::format::{HEAD, Raw};
+use super::format::{HEAD, Raw, hashes};
 use super::index::MemoryIndex;
 
 /// What a segment holds.
@@ -53,7 +53,7 @@ pub(super) fn scan(path: &Path, first: Sequence, until: Sequence) -> io::Result<
         if scan.index.entries().is_empty() {
             scan.oldest = raw.time;
         }
-        scan.index.push(raw.sequence, offset, raw.keys);
+        scan.index.push(raw.sequence, offset, hashes(raw.keys));
         (scan.next, scan.newest) = (raw.sequence + 1, scan.newest.max(raw.time));
         at += raw.length;
         scan.end = at as u64;

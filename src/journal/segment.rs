@@ -137,16 +137,16 @@ impl Segment {
         }
     }
 
-    /// Shows readers what was written: entries with their place, time, offset and keys, up to `end`.
-    pub fn publish<'e>(&self, entries: impl IntoIterator<Item = (Sequence, u64, u32, &'e [u8])>, end: u64) {
+    /// Shows readers what was written: entries with their place, time, offset and hashes of their keys, up to `end`.
+    pub fn publish<'e>(&self, entries: impl IntoIterator<Item = (Sequence, u64, u32, &'e [u64])>, end: u64) {
         let mut state = self.lock();
         let State::Growing(index) = &mut *state else { return };
         let (mut next, mut newest) = (self.next(), self.newest());
-        for (sequence, time, offset, keys) in entries {
+        for (sequence, time, offset, hashes) in entries {
             if index.entries().is_empty() {
                 self.oldest.store(time, Ordering::Relaxed);
             }
-            index.push(sequence, offset, keys);
+            index.push(sequence, offset, hashes.iter().copied());
             (next, newest) = (sequence + 1, newest.max(time));
         }
         self.newest.store(newest, Ordering::Relaxed);

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::disk::{Disk, DiskFile};
 use super::error::io;
-use super::format::{HEAD, Head, LARGEST, PREFIX, Raw, VERSION, segment_name};
+use super::format::{HEAD, Head, LARGEST, PREFIX, Raw, VERSION, hashes, segment_name};
 use super::segment::Segment;
 use super::{JournalError, Record, Sequence};
 
@@ -32,13 +32,15 @@ pub(super) struct Writer {
     pub next: Sequence,
     pub epoch: u64,
     buffer: Vec<u8>,
-    /// Of each record of the batch: place, time, offset, and where its keys are in the buffer.
+    /// Of each record of the batch: place, time, offset, and where the hashes of its keys are.
     entries: Vec<(Sequence, u64, u32, std::ops::Range<usize>)>,
+    /// Apart from the buffer, which has left the processor's cache by the time that they are used.
+    hashes: Vec<u64>,
 }
 
 impl Writer {
     pub fn new(next: Sequence, epoch: u64) -> Self {
-        Self { output: None, next, epoch, buffer: Vec::new(), entries: Vec::new() }
+        Self { output: None, next, epoch, buffer: Vec::new(), entries: Vec::new(), hashes: Vec::new() }
     }
 
     /// Begins a segment whose first place is `first`.
@@ -68,6 +70,7 @@ impl Writer {
     pub fn encode<'r>(&mut self, records: impl IntoIterator<Item = Record<'r>>) -> Result<(), JournalError> {
         self.buffer.clear();
         self.entries.clear();
+        self.hashes.clear();
         let mut next = self.next;
         for Record { sequence, time, keys, event } in records {
             let distance = sequence.saturating_sub(self.entries.first().map_or(sequence, |entry| entry.0));
@@ -79,8 +82,9 @@ impl Writer {
             if start > LARGEST || !Raw::encode(&mut self.buffer, sequence, time.0, keys, event) {
                 return Err(JournalError::TooLarge { sequence, bytes: start + event.len() });
             }
-            let keys_end = self.buffer.len() - event.len();
-            self.entries.push((sequence, time.0, start as u32, keys_end - keys.len()..keys_end));
+            let first = self.hashes.len();
+            self.hashes.extend(hashes(keys));
+            self.entries.push((sequence, time.0, start as u32, first..self.hashes.len()));
             next = sequence + 1;
         }
         Ok(())
@@ -109,11 +113,11 @@ impl Writer {
     /// Shows the batch to readers.
     pub fn publish(&mut self, output: &Output) {
         let start = output.segment.end();
-        let buffer = &self.buffer;
+        let all = &self.hashes;
         let entries = self
             .entries
             .iter()
-            .map(|(sequence, time, offset, keys)| (*sequence, *time, start as u32 + offset, buffer.get(keys.clone()).unwrap_or_default()));
+            .map(|(sequence, time, offset, hashes)| (*sequence, *time, start as u32 + offset, all.get(hashes.clone()).unwrap_or_default()));
         output.segment.publish(entries, start + self.buffer.len() as u64);
         self.next = self.entries.last().map_or(self.next, |entry| entry.0 + 1);
         // A burst's buffer is not kept for good.

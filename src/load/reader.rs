@@ -50,10 +50,18 @@ pub fn read_all(gateway: SocketAddr, counts: &Arc<Counts>) -> Result<(), LoadErr
     stream.write_all(&frame).map_err(failed)?;
     let counts = Arc::clone(counts);
     std::thread::spawn(move || {
-        while let Ok(count @ 1..) = stream.read(&mut chunk) {
-            unread.extend_from_slice(chunk.get(..count).unwrap_or_default());
-            let (used, events, pings) = count_frames(&unread);
-            unread.drain(..used);
+        // What begins in one read and ends in another is moved to the front; nothing else is copied.
+        let mut kept = unread.len();
+        let mut buffer = unread;
+        buffer.resize(kept + chunk.len(), 0);
+        while let Some(Ok(count @ 1..)) = buffer.get_mut(kept..).map(|room| stream.read(room)) {
+            let whole = kept + count;
+            let (used, events, pings) = count_frames(buffer.get(..whole).unwrap_or_default());
+            buffer.copy_within(used..whole, 0);
+            kept = whole - used;
+            if buffer.len() - kept < chunk.len() / 2 {
+                buffer.resize(kept + chunk.len(), 0);
+            }
             counts.bytes.fetch_add(used as u64, Ordering::Relaxed);
             counts.events.fetch_add(events, Ordering::Release);
             for _ in 0..pings {

@@ -24,6 +24,8 @@ use super::seen::{Delays, age, cursor, sequence};
 const QUIET: Duration = Duration::from_secs(2);
 /// How long the live delay is measured with nothing beside it.
 const CONTROL: Duration = Duration::from_secs(5);
+/// How long to wait for what was left open.
+const SETTLE: Duration = Duration::from_secs(3);
 
 /// What to measure.
 #[derive(Debug, Args)]
@@ -84,6 +86,9 @@ pub(super) async fn run(args: &ReconnectArgs) -> Result<(), LoadError> {
         tokio::spawn(note(client, Arc::clone(&delays)));
     }
     let paced = play.paced(args.rate);
+    // What the calls of the flood had left open is told with its own time, which is long ago.
+    sleep(SETTLE).await;
+    delays.take();
     sleep(CONTROL).await;
     let control = delays.take();
     let (idle, watch, stop) = (resident(args.pid)?, Arc::new(AtomicU64::new(0)), CancellationToken::new());

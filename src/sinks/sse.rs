@@ -109,11 +109,11 @@ fn push_event(out: &mut BytesMut, event: &Outgoing, feed: &Feed) {
         out.put_slice(format!("id: {cursor}\n").as_bytes());
     }
     // JSON of ours has no line break in it.
-    let text = event.event();
+    let event = event.event();
     out.put_slice(b"event: ");
-    out.put_slice(type_of(text.as_bytes()).as_bytes());
+    out.put_slice(type_of(event).as_bytes());
     out.put_slice(b"\ndata: ");
-    out.put_slice(text.as_bytes());
+    out.put_slice(event);
     out.put_slice(b"\n\n");
 }
 

@@ -81,7 +81,7 @@ impl Stage {
     pub fn told(self) -> Vec<Told> {
         let mut frames = Vec::new();
         assert_eq!(self.mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
-        frames.iter().map(|frame| Told::new(event_of(&frame.text))).collect()
+        frames.iter().map(|frame| Told::new(std::str::from_utf8(frame.event()).unwrap())).collect()
     }
 }
 
@@ -91,12 +91,6 @@ impl Told {
         let kind = EventType::ALL.iter().copied().find(|kind| json["type"] == kind.as_str());
         Self { kind: kind.expect("an event has one of the types"), text: text.into(), json }
     }
-}
-
-/// The event inside `{"op":"event","cursor":…,"event":{…}}`.
-fn event_of(frame: &str) -> &str {
-    let at = frame.find("\"event\":{").unwrap() + "\"event\":".len();
-    frame[at..].strip_suffix('}').unwrap()
 }
 
 fn after(time: Timestamp, by: Duration) -> Timestamp {

@@ -61,7 +61,7 @@ impl Listener {
     pub fn events(&self) -> Vec<Json> {
         let mut frames = Vec::new();
         assert_eq!(self.mailbox.drain(&mut frames, usize::MAX), Drained::Empty);
-        let event = |frame: Outgoing| serde_json::from_str::<Json>(&frame.text).unwrap()["event"].take();
+        let event = |frame: Outgoing| serde_json::from_slice::<Json>(frame.event()).unwrap();
         frames.into_iter().map(event).collect()
     }
 }

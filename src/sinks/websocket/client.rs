@@ -25,7 +25,7 @@ use super::snapshot::Pieces;
 use super::{Accepted, Edge, FELL_BEHIND, TOO_MANY_MESSAGES, UNAUTHENTICATED};
 use crate::access::{Principal, Seat};
 use crate::event::Filter;
-use crate::gateway::Outgoing;
+use crate::gateway::{Outgoing, push_text};
 use crate::journal::Cursor;
 use crate::sinks::asked::Asked;
 use crate::sinks::feed::{Begins, Delivery, Feed, FeedError};
@@ -292,15 +292,18 @@ impl Client {
 
     /// Writes events as one, and waits for the client no longer than the limit.
     async fn write_events(&mut self, events: &[Outgoing]) -> Result<(), End> {
-        let is_bare = self.is_bare;
-        let bytes = frames::encode(events.iter().map(|event| if is_bare { event.event() } else { event.text.as_str() }));
+        let mut bare = Vec::new();
+        if self.is_bare {
+            events.iter().for_each(|event| push_text(&mut bare, event.event()));
+        }
+        let frames = if self.is_bare { vec![bare.as_slice()] } else { Outgoing::frames(events) };
         let limit = self.edge.config.write_timeout();
         let socket = &mut self.socket;
         let written = timeout(limit, async move {
             // What tungstenite has begun to write comes first: the answer to a ping.
             socket.flush().await?;
             let stream = socket.get_mut();
-            stream.write_all(&bytes).await?;
+            frames::write_all(stream, frames).await?;
             // TLS may hold a part of it back.
             stream.flush().await?;
             Ok::<(), Error>(())

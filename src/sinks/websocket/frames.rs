@@ -1,53 +1,43 @@
-//! Text frames of the server, as bytes: RFC 6455, section 5.2.
+//! Frames onto a client's connection.
 //!
 //! Events are written past tungstenite, which copies all that it is given into a buffer of its own and keeps that buffer's room for as long
-//! as the client stays: a burst would make an idle client of 4 KB one of 128. What is written here is made for one write and forgotten.
+//! as the client stays: a burst would make an idle client of 4 KB one of 128. Their frames lie ready, made once for all clients.
 
-/// The last frame of a text message, which is its first too.
-const TEXT: u8 = 0x81;
+use std::io::{self, IoSlice};
 
-/// All of these as text frames, one after the other.
-pub fn encode<'t>(texts: impl Iterator<Item = &'t str> + Clone) -> Vec<u8> {
-    let length: usize = texts.clone().map(|text| text.len() + 10).sum();
-    let mut out = Vec::with_capacity(length);
-    for text in texts {
-        out.push(TEXT);
-        match text.len() {
-            length @ 0..126 => out.push(length as u8),
-            length @ 126..0x1_0000 => {
-                out.push(126);
-                out.extend_from_slice(&(length as u16).to_be_bytes());
-            }
-            length => {
-                out.push(127);
-                out.extend_from_slice(&(length as u64).to_be_bytes());
-            }
+use tokio::io::{AsyncWrite, AsyncWriteExt as _};
+
+/// Writes these pieces, one after the other.
+///
+/// # Errors
+/// Those of the stream; also when it takes nothing any more.
+pub async fn write_all(stream: &mut (impl AsyncWrite + Unpin), pieces: Vec<&[u8]>) -> io::Result<()> {
+    let mut slices: Vec<IoSlice<'_>> = pieces.into_iter().map(IoSlice::new).collect();
+    let mut rest = slices.as_mut_slice();
+    while !rest.is_empty() {
+        match stream.write_vectored(rest).await? {
+            0 => return Err(io::ErrorKind::WriteZero.into()),
+            written => IoSlice::advance_slices(&mut rest, written),
         }
-        out.extend_from_slice(text.as_bytes());
     }
-    out
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use tokio::io::AsyncReadExt as _;
+
     use super::*;
 
-    #[test]
-    fn the_length_of_a_frame_takes_as_many_bytes_as_it_has_to() {
-        for (length, head) in [
-            (0, vec![TEXT, 0]),
-            (125, vec![TEXT, 125]),
-            (126, vec![TEXT, 126, 0, 126]),
-            (0xFFFF, vec![TEXT, 126, 0xFF, 0xFF]),
-            (0x1_0000, vec![TEXT, 127, 0, 0, 0, 0, 0, 1, 0, 0]),
-        ] {
-            let text = "x".repeat(length);
-            assert_eq!(encode([text.as_str()].into_iter()), [head, text.into_bytes()].concat(), "{length}");
+    #[tokio::test]
+    async fn pieces_follow_each_other_however_little_is_taken_at_once() {
+        for at_once in [1, 2, 3, 5, 100] {
+            let (mut near, mut far) = tokio::io::duplex(at_once);
+            let writing = async move { write_all(&mut near, vec![b"one", b"t", b"three"]).await.unwrap() };
+            let mut arrived = String::new();
+            let ((), read) = tokio::join!(writing, far.read_to_string(&mut arrived));
+            read.unwrap();
+            assert_eq!(arrived, "onetthree", "{at_once}");
         }
-    }
-
-    #[test]
-    fn frames_follow_each_other() {
-        assert_eq!(encode(["a", "bc"].into_iter()), [TEXT, 1, b'a', TEXT, 2, b'b', b'c']);
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 
-use crate::event::{Direction, HandlePair, Line, Parties};
+use crate::event::{Direction, HandlePair, LegState, Line, Parties};
 
 use super::leg::{Leg, LegKey};
 
@@ -24,6 +24,7 @@ pub struct Parted {
 pub struct Found<'a> {
     pub global_call: HandlePair,
     pub direction: Direction,
+    pub state: LegState,
     pub parties: &'a Parties,
 }
 
@@ -87,10 +88,13 @@ fn is_at(known: &Line, line: &Line) -> bool {
     known.dn == line.dn && known.partition == line.partition
 }
 
-/// The same people talk in the same direction. Somebody has to be known for that.
+/// The same people talk in the same direction. Somebody has to be known for that. One that was answered before does not ring again: they
+/// hung up meanwhile, and one calls the other anew.
 fn same_parties(leg: &Leg, found: &Found<'_>) -> bool {
     let (known, new) = (&leg.parties, found.parties);
+    let goes_back = leg.answered && !matches!(found.state, LegState::Connected | LegState::Held | LegState::RemoteInUse);
     leg.direction == found.direction
+        && !goes_back
         && known.remote().number.is_some()
         && known.calling().number == new.calling().number
         && known.called().number == new.called().number

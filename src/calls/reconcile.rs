@@ -93,7 +93,8 @@ impl CallModel {
         if !new.recovered {
             return false;
         }
-        let found = Found { global_call: new.global_call, direction: candidate.direction, parties: &candidate.parties };
+        let Leg { direction, state, ref parties, .. } = *candidate;
+        let found = Found { global_call: new.global_call, direction, state, parties };
         let Some((old_key, mut leg)) = self.sessions.take_parted(new.key, &found) else { return false };
         self.supersede(new.key, out);
         let meanwhile = leg.clock.show(out.at, Doing::of(candidate.state));

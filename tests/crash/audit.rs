@@ -33,6 +33,7 @@ pub struct Found {
     calls: usize,
     standing: usize,
     kept: usize,
+    renamed: usize,
     unobserved: usize,
 }
 
@@ -67,6 +68,8 @@ struct Data<'e> {
     #[serde(borrow)]
     line: Option<Line<'e>>,
     previous_state: Option<&'e str>,
+    #[serde(default)]
+    recovered: bool,
     merged_into: Option<&'e str>,
     pop_id: Option<&'e str>,
     #[serde(default)]
@@ -197,7 +200,7 @@ impl Audit {
             return Some("a leg of a call that is not up");
         }
         let talks = matches!(kind, "connected" | "held" | "resumed");
-        let known = self.legs.remove(&key);
+        let known = self.legs.remove(&key).or_else(|| self.renamed(&format!("{}/{}/", device.name, line.dn), call, data));
         let fault = match &known {
             Some(leg) if !self.becomes(&leg.call, call) => Some("a leg is of another call than before"),
             Some(_) if data.previous_state.is_none() => Some("a leg that is up begins anew"),
@@ -213,6 +216,15 @@ impl Audit {
             self.legs.insert(key, Leg { call: call.to_owned(), epoch, talks });
         }
         fault
+    }
+
+    /// A leg that is found again by its global call or by its parties may have another handle than before: it is on the same line, and of
+    /// the same call.
+    fn renamed(&mut self, line: &str, call: &str, data: &Data<'_>) -> Option<Leg> {
+        let may_be = data.recovered && data.previous_state.is_some();
+        let key = self.legs.iter().find(|(key, leg)| may_be && key.starts_with(line) && leg.call == call)?.0.clone();
+        self.found.renamed += 1;
+        self.legs.remove(&key)
     }
 
     fn becomes(&self, from: &str, to: &str) -> bool {
@@ -251,11 +263,11 @@ impl Audit {
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { faults, rounds, seen, events, epochs, calls, standing, kept, unobserved } = self;
+        let Self { faults, rounds, seen, events, epochs, calls, standing, kept, renamed, unobserved } = self;
         write!(
             f,
             "{rounds} starts, {} kills, {epochs} epochs; {events} events in the log, {seen} of them seen, {} faults; {calls} calls, {kept} times a \
-             leg was found again in its call, {unobserved} calls ended unobserved, {standing} never",
+             leg was found again in its call ({renamed} times under another handle), {unobserved} calls ended unobserved, {standing} never",
             rounds - 1,
             faults.len()
         )

@@ -115,6 +115,19 @@ fn a_leg_that_is_found_again_by_its_parties_goes_on() {
 }
 
 #[test]
+fn a_call_that_rings_between_the_parties_of_one_that_was_answered_before_a_break_is_another() {
+    let mut bench = Bench::new();
+    bench.ring();
+    bench.answer();
+    let before = bench.last_leg(EventType::LegConnected).call_id;
+    bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
+    bench.connect();
+    bench.told.clear();
+    bench.send(&existing_call(B, 77, 900, CallState::ACCEPTED, ("1000", "2000")));
+    assert_ne!(bench.last_leg(EventType::LegAlerting).call_id, before);
+}
+
+#[test]
 fn a_caller_from_outside_who_is_passed_from_one_hunt_member_to_the_next_stays_one_call() {
     let mut bench = Bench::new();
     bench.new_call(A, 1, 500, CallState::OFFERING, CallOrigin::INBOUNDEXTERNAL, ("+15551234", "5000"));

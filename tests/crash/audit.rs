@@ -200,7 +200,7 @@ impl Audit {
             return Some("a leg of a call that is not up");
         }
         let talks = matches!(kind, "connected" | "held" | "resumed");
-        let known = self.legs.remove(&key).or_else(|| self.renamed(&format!("{}/{}/", device.name, line.dn), call, data));
+        let known = self.legs.remove(&key).or_else(|| self.renamed(&format!("{}/{}/", device.name, line.dn), &key, call, data));
         let fault = match &known {
             Some(leg) if !self.becomes(&leg.call, call) => Some("a leg is of another call than before"),
             Some(_) if data.previous_state.is_none() => Some("a leg that is up begins anew"),
@@ -219,12 +219,14 @@ impl Audit {
     }
 
     /// A leg that is found again by its global call or by its parties may have another handle than before: it is on the same line, and of
-    /// the same call.
-    fn renamed(&mut self, line: &str, call: &str, data: &Data<'_>) -> Option<Leg> {
+    /// the same call. Its pop is that of the leg.
+    fn renamed(&mut self, line: &str, key: &str, call: &str, data: &Data<'_>) -> Option<Leg> {
         let may_be = data.recovered && data.previous_state.is_some();
-        let key = self.legs.iter().find(|(key, leg)| may_be && key.starts_with(line) && leg.call == call)?.0.clone();
+        let before = self.legs.iter().find(|(key, leg)| may_be && key.starts_with(line) && leg.call == call)?.0.clone();
         self.found.renamed += 1;
-        self.legs.remove(&key)
+        let pops = self.calls.get_mut(call).into_iter().flat_map(|call| call.pops.values_mut());
+        pops.filter(|leg| **leg == before).for_each(|leg| key.clone_into(leg));
+        self.legs.remove(&before)
     }
 
     fn becomes(&self, from: &str, to: &str) -> bool {

@@ -19,6 +19,7 @@ use super::routes::Call;
 use crate::gateway::Gateway;
 use crate::gateway::erasure::Person;
 use crate::journal::{Cursor, Gap, JournalError, Position, Range, Sequence};
+use crate::telemetry::Occurrence;
 
 /// The longest body, in bytes.
 pub const MAX_BODY: usize = 64 * 1024;
@@ -190,12 +191,16 @@ pub async fn erase(mut call: Call) -> Response<Body> {
         Err(refused) => return refused.response(),
     };
     let dry_run = call.query.flag("dry_run").unwrap_or_default();
+    let account = Arc::clone(&call.principal.account);
     // Each takes a while, and a thread that answers are made on: one at a time leaves the others to the API.
     let Ok(permit) = Arc::clone(&call.context.erasing).try_acquire_owned() else { return Refused::Busy.response() };
     on_disk(&call, move |gateway| {
         let erased = gateway.journal().erase(&person, dry_run);
         drop(permit);
         let crate::journal::Erased { looked_at, events, segments, .. } = erased?;
+        if !dry_run {
+            gateway.metrics().emit(Occurrence::Erased { account: &account, events });
+        }
         Ok(respond::json(StatusCode::OK, &Erased { looked_at, events, segments, dry_run }))
     })
     .await

@@ -176,7 +176,7 @@ impl Journal {
 #[cfg(test)]
 impl Journal {
     /// Removes what is too old at this time, or too much.
-    pub(super) fn retain(&self, now: Timestamp) {
+    pub(crate) fn retain(&self, now: Timestamp) {
         self.core.retain(now);
     }
 }

@@ -281,3 +281,6 @@ impl Drop for Feed {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -75,6 +75,13 @@ pub enum Occurrence<'a> {
         /// The address.
         peer: std::net::SocketAddr,
     },
+    /// A person was removed from the log.
+    Erased {
+        /// Who asked for it.
+        account: &'a str,
+        /// How many events are empty since.
+        events: u64,
+    },
     /// The keys of an issuer were fetched.
     KeysFetched {
         /// The issuer.
@@ -142,6 +149,8 @@ impl Metrics {
             Occurrence::TooManyFailures { peer } => {
                 warn!(%peer, "this address had too many tokens refused: for a minute no more of it is logged");
             }
+            // Not who was removed: the log of the process is kept elsewhere, and longer.
+            Occurrence::Erased { account, events } => info!(account, events, "removed a person from the journal"),
             Occurrence::KeysFetched { issuer, keys } => info!(issuer, keys, "fetched the keys of an issuer"),
             Occurrence::KeysRefused { issuer, error } => {
                 self.keys_refused.with_label_values(&[issuer]).inc();

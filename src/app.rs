@@ -72,7 +72,7 @@ pub struct App {
 /// Commands that may wait for a session: one question for devices, and one reload.
 const COMMANDS: usize = 2;
 
-/// Tells a running gateway to read its files again: inventories, credentials, keys of issuers, certificates.
+/// Tells a running gateway to read its files again: API tokens, inventories, credentials, keys of issuers, certificates.
 #[derive(Clone, Debug)]
 pub struct Reload {
     sessions: Vec<mpsc::Sender<cti::Command>>,
@@ -81,14 +81,20 @@ pub struct Reload {
 }
 
 impl Reload {
-    /// All is read again. A session that has not yet obeyed is not asked again and again.
-    pub fn all(&self) {
+    /// All is read again, and the API tokens are taken from the configuration, if that could be read. A session that has not yet obeyed is
+    /// not asked again and again.
+    pub fn all(&self, config: Option<access::Config>) {
         for session in &self.sessions {
             let _ = session.try_send(cti::Command::Reload);
         }
         self.certificates.reload();
         let access = Arc::clone(&self.access);
-        tokio::task::spawn_blocking(move || access.reload());
+        tokio::task::spawn_blocking(move || {
+            if let Some(config) = config {
+                access.renew(&config);
+            }
+            access.reload();
+        });
     }
 }
 

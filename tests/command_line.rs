@@ -392,6 +392,22 @@ fn a_new_token_is_shown_apart_from_the_table_that_knows_it() {
 }
 
 #[test]
+fn a_token_is_taken_back_on_sighup_and_nonsense_leaves_what_there_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let (_cluster, manager, _) = cluster(folder.path(), &[]);
+    let table = || String::from_utf8(output(&["token", "new", "--name", "crm", "--everything"]).stdout).unwrap();
+    let (mut gateway, _) = gateway(&configuration(folder.path(), &manager, "callcast", &table()));
+    let config = configuration(folder.path(), &manager, "callcast", &table());
+    gateway.signal("-HUP");
+    let line = gateway.wait_for_log("read the API tokens again");
+    assert!(line.contains("\"tokens\":1,\"revoked\":1"), "{line}");
+    std::fs::write(config, "nonsense").unwrap();
+    gateway.signal("-HUP");
+    let line = gateway.wait_for_log("the API tokens stay as they were");
+    assert!(line.contains("line 1"), "{line}");
+}
+
+#[test]
 fn a_gateway_that_asks_for_tokens_tells_nothing_without_one() {
     let folder = tempfile::tempdir().unwrap();
     let (_cluster, manager, _) = cluster(folder.path(), &[]);

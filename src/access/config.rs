@@ -131,6 +131,12 @@ pub enum ConfigError {
         /// What is wrong.
         error: TokenError,
     },
+    /// A running gateway would ask nobody for a token any more.
+    #[error("[access] has neither tokens nor issuers any more, and everybody would see everything: restart callcast if that is meant")]
+    WouldOpen,
+    /// A running gateway asked nobody for a token.
+    #[error("[access] has tokens now, and nobody had to show one until now: restart callcast")]
+    WouldClose,
     /// An issuer that cannot be used.
     #[error("[[access.issuer]] {number} ({name}): {error}")]
     Issuer {

@@ -166,7 +166,13 @@ impl Issuer {
             users.push(user.into());
         }
         let scope = Scope { everything, users, devices, lines };
-        Ok(Principal { account: user.into(), scope: Arc::new(scope), admin, expires: Some(expires) })
+        Ok(Principal {
+            account: user.into(),
+            scope: Arc::new(scope),
+            admin,
+            expires: Some(expires),
+            revocation: super::Revocation::default(),
+        })
     }
 
     fn is_audience(&self, claimed: &Json) -> Result<bool, Denied> {

@@ -18,7 +18,9 @@ mod tokens;
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
+use arc_swap::ArcSwap;
 use tokio_util::sync::CancellationToken;
 
 pub use accounts::{Accounts, Seat, TooMany};
@@ -48,20 +50,52 @@ pub struct Principal {
     pub admin: bool,
     /// When the token is no longer taken: its `exp` and the leeway.
     pub expires: Option<Timestamp>,
+    /// Whether it was taken back.
+    pub revocation: Revocation,
 }
+
+/// Whether an API token was taken back, as whoever holds it shares it with us.
+#[derive(Clone, Debug, Default)]
+pub struct Revocation(Arc<AtomicBool>);
+
+impl Revocation {
+    /// Whether it was.
+    pub fn is_revoked(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn revoke(&self) {
+        self.0.store(true, Ordering::Relaxed);
+    }
+}
+
+impl PartialEq for Revocation {
+    fn eq(&self, other: &Self) -> bool {
+        self.is_revoked() == other.is_revoked()
+    }
+}
+
+impl Eq for Revocation {}
 
 impl Principal {
     /// Everybody, where no access is configured.
     pub fn anyone() -> Self {
-        Self { account: "anyone".into(), scope: Arc::new(Scope::everything()), admin: false, expires: None }
+        Self {
+            account: "anyone".into(),
+            scope: Arc::new(Scope::everything()),
+            admin: false,
+            expires: None,
+            revocation: Revocation::default(),
+        }
     }
 }
 
 /// Decides on tokens. Shared by all that ask for one.
 #[derive(Debug)]
 pub struct Access {
-    tokens: Tokens,
+    tokens: ArcSwap<Tokens>,
     issuers: Vec<Issuer>,
+    configured: Vec<IssuerConfig>,
     token_in_url: bool,
     failures: Failures,
     metrics: Arc<Metrics>,
@@ -81,8 +115,9 @@ impl Access {
             return Err(wrong);
         }
         Ok(Self {
-            tokens: Tokens::new(&config.tokens),
+            tokens: ArcSwap::from_pointee(Tokens::new(&config.tokens)),
             issuers: issuers.into_iter().flatten().collect(),
+            configured: config.issuers.clone(),
             token_in_url: config.token_in_url,
             failures: Failures::new(config.failures_per_minute),
             metrics,
@@ -91,13 +126,13 @@ impl Access {
 
     /// No access is configured: whoever reaches us sees all, and there are no admin endpoints.
     pub fn open(metrics: Arc<Metrics>) -> Self {
-        let tokens = Tokens::new(&[]);
-        Self { tokens, issuers: Vec::new(), token_in_url: false, failures: Failures::new(0), metrics }
+        let tokens = ArcSwap::from_pointee(Tokens::new(&[]));
+        Self { tokens, issuers: Vec::new(), configured: Vec::new(), token_in_url: false, failures: Failures::new(0), metrics }
     }
 
     /// Whether a token is asked for.
     pub fn required(&self) -> bool {
-        !self.tokens.is_empty() || !self.issuers.is_empty()
+        !self.tokens.load().is_empty() || !self.issuers.is_empty()
     }
 
     /// Whether a token may stand in a URL.
@@ -166,7 +201,7 @@ impl Access {
         }
         // A JWT has two dots, an API token none.
         if !token.contains('.') {
-            return self.tokens.find(token).ok_or_else(|| denied(Denied::Unknown));
+            return self.tokens.load().find(token).ok_or_else(|| denied(Denied::Unknown));
         }
         let unverified = issuer::Unverified::read(token).map_err(denied)?;
         if !unverified.has_issuer() {
@@ -183,6 +218,30 @@ impl Access {
             () = stop.cancelled() => {}
             () = async { fresh.await; stop.cancelled().await } => {}
         }
+    }
+
+    /// Takes the API tokens of the configuration as it is now. Whoever holds one that is not among them is let go. What a restart is needed
+    /// for leaves the tokens as they were, and is logged; so is what else changed.
+    pub fn renew(&self, config: &Config) {
+        let renewed = config.check().map_err(|mut wrong| wrong.swap_remove(0)).and_then(|_| self.take(config));
+        if let Err(error) = renewed {
+            self.metrics.emit(Occurrence::TokensStay { error: &error });
+        }
+        if config.issuers != self.configured {
+            self.metrics.emit(Occurrence::IssuersChanged);
+        }
+    }
+
+    fn take(&self, config: &Config) -> Result<(), ConfigError> {
+        match (self.required(), config.tokens.is_empty() && self.issuers.is_empty()) {
+            (true, true) => return Err(ConfigError::WouldOpen),
+            (false, false) => return Err(ConfigError::WouldClose),
+            _ => {}
+        }
+        let (tokens, revoked) = self.tokens.load().renewed(&config.tokens);
+        self.metrics.emit(Occurrence::TokensRead { tokens: tokens.len(), revoked });
+        self.tokens.store(Arc::new(tokens));
+        Ok(())
     }
 
     /// Reads files of keys again, and has those behind URLs fetched. What cannot be used leaves the keys as they were, and is logged.

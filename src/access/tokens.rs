@@ -14,7 +14,7 @@ use aws_lc_rs::{constant_time, digest, hmac, rand};
 use thiserror::Error;
 
 use super::config::TokenConfig;
-use super::{Principal, Scope};
+use super::{Principal, Revocation, Scope};
 use crate::ctiqbe::json::{from_hex, to_hex};
 
 /// What tokens begin with, so that tools that look for leaked secrets know them.
@@ -91,6 +91,26 @@ impl Tokens {
         Self { secret, by_key }
     }
 
+    /// Those of another configuration, which was checked. What it does not have, or has for something else, is revoked; how many those are.
+    pub(super) fn renewed(&self, tokens: &[TokenConfig]) -> (Self, usize) {
+        let mut renewed = Self::new(tokens);
+        let mut revoked = 0;
+        for (hash, principal) in self.by_key.values() {
+            match renewed.by_key.get_mut(&key(&renewed.secret, hash)) {
+                Some((_, same)) if same == principal => *same = principal.clone(),
+                _ => {
+                    principal.revocation.revoke();
+                    revoked += 1;
+                }
+            }
+        }
+        (renewed, revoked)
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.by_key.len()
+    }
+
     pub(super) fn is_empty(&self) -> bool {
         self.by_key.is_empty()
     }
@@ -118,7 +138,13 @@ fn principal(token: &TokenConfig) -> Principal {
     let boxed = |texts: &[String]| texts.iter().map(|text| text.as_str().into()).collect();
     let scope =
         Scope { everything: token.everything, users: boxed(&token.users), devices: boxed(&token.devices), lines: boxed(&token.lines) };
-    Principal { account: Arc::from(token.name.as_str()), scope: Arc::new(scope), admin: token.admin, expires: None }
+    Principal {
+        account: Arc::from(token.name.as_str()),
+        scope: Arc::new(scope),
+        admin: token.admin,
+        expires: None,
+        revocation: Revocation::default(),
+    }
 }
 
 #[cfg(test)]
@@ -136,6 +162,19 @@ mod tests {
         for wrong in [other.reveal(), "", &made.sha256(), &made.reveal()[1..], &format!("{} ", made.reveal())] {
             assert_eq!(tokens.find(wrong), None);
         }
+    }
+
+    #[test]
+    fn whoever_holds_a_token_that_is_no_longer_configured_or_for_something_else_is_told() {
+        let (stays, changes, goes) = (NewToken::random().unwrap(), NewToken::random().unwrap(), NewToken::random().unwrap());
+        let of = |token: &NewToken, user: &str| TokenConfig { sha256: token.sha256(), users: vec![user.into()], ..TokenConfig::default() };
+        let tokens = Tokens::new(&[of(&stays, "a"), of(&changes, "b"), of(&goes, "c")]);
+        let held = [&stays, &changes, &goes].map(|token| tokens.find(token.reveal()).unwrap());
+        let (renewed, revoked) = tokens.renewed(&[of(&stays, "a"), of(&changes, "c")]);
+        assert_eq!(held.each_ref().map(|principal| principal.revocation.is_revoked()), [false, true, true]);
+        assert_eq!((revoked, renewed.len()), (2, 2));
+        renewed.renewed(&[]);
+        assert!(held[0].revocation.is_revoked(), "a token that stayed once can go later");
     }
 
     #[test]

@@ -50,7 +50,7 @@ pub async fn stream(call: Call) -> Response<Body> {
     };
     let deadline = principal.expires.map(|expires| Instant::now() + expires.since(Timestamp::now()));
     let (out, chunks) = mpsc::channel(CHUNKS);
-    let stream = Stream { feed, begins, after: asked.after, deadline };
+    let stream = Stream { feed, begins, after: asked.after, deadline, revocation: principal.revocation.clone() };
     let stop = context.stop.clone();
     context.tasks.spawn(async move {
         stream.run(out, stop).await;

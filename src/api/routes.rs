@@ -143,7 +143,7 @@ impl Route {
 
 /// Whoever asks for what anybody may have.
 fn nobody() -> Principal {
-    Principal { account: "".into(), scope: Arc::default(), admin: false, expires: None }
+    Principal { account: "".into(), scope: Arc::default(), admin: false, expires: None, revocation: crate::access::Revocation::default() }
 }
 
 /// What serves a path.

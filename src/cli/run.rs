@@ -1,7 +1,7 @@
-//! `callcast run`: the gateway, until SIGTERM or SIGINT. SIGHUP reads inventories, credentials, keys of issuers and certificates
+//! `callcast run`: the gateway, until SIGTERM or SIGINT. SIGHUP reads API tokens, inventories, credentials, keys of issuers and certificates
 //! again.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ pub async fn run(path: &Path, log: LogOptions) -> Result<(), CommandError> {
     let shutdown = CancellationToken::new();
     stop_on_signal(shutdown.clone())?;
     let app = App::build(config).await?;
-    reload_on_signal(app.reload())?;
+    reload_on_signal(path.to_owned(), app.reload())?;
     info!(address = %app.local_addr(), admin = app.admin_addr().map(tracing::field::display), "callcast listens");
     app.run(shutdown).await?;
     Ok(())
@@ -42,11 +42,12 @@ pub fn stop_on_signal(shutdown: CancellationToken) -> Result<(), CommandError> {
     Ok(())
 }
 
-fn reload_on_signal(reload: Reload) -> Result<(), CommandError> {
+fn reload_on_signal(path: PathBuf, reload: Reload) -> Result<(), CommandError> {
     let mut hangup = wait_for(SignalKind::hangup())?;
     tokio::spawn(async move {
         while hangup.recv().await.is_some() {
-            reload.all();
+            let config = Config::load(&path).inspect_err(|error| warn!(%error, "the API tokens stay as they were"));
+            reload.all(config.ok().map(|config| config.access));
         }
     });
     Ok(())

@@ -86,7 +86,7 @@ impl Gateway {
             match written {
                 Ok(()) => {
                     if failing && !kept.is_empty() {
-                        told.durability = Durability::Sound;
+                        told.durability.recovered(Timestamp::now());
                         self.metrics.emit(Occurrence::LogRecovered);
                     }
                     kept.iter().for_each(|batch| self.tell(&mut told, batch, true));

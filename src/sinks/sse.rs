@@ -19,6 +19,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::feed::{Begins, Delivery, Feed};
 use super::websocket::{protocol, snapshot::Pieces};
+use crate::access::Revocation;
 use crate::gateway::{Outgoing, type_of};
 use crate::journal::Cursor;
 
@@ -41,12 +42,14 @@ pub struct Stream {
     pub after: Option<Cursor>,
     /// When its token is over.
     pub deadline: Option<Instant>,
+    /// Whether it was taken back.
+    pub revocation: Revocation,
 }
 
 impl Stream {
     /// Sends chunks until the client leaves, its token is over, it falls behind, or `stop`. Dropping the sender ends the response.
     pub async fn run(self, out: mpsc::Sender<Bytes>, stop: CancellationToken) {
-        let Self { mut feed, begins, after, deadline } = self;
+        let Self { mut feed, begins, after, deadline, revocation } = self;
         let send = async |chunk: Bytes| out.send_timeout(chunk, PATIENCE).await.is_ok();
         match begins {
             Begins::Snapshot(snapshot, lost) => {
@@ -84,7 +87,7 @@ impl Stream {
                     }
                 },
             };
-            if !chunk.is_empty() && !send(chunk).await {
+            if revocation.is_revoked() || (!chunk.is_empty() && !send(chunk).await) {
                 return;
             }
             comment = Instant::now() + SILENCE;

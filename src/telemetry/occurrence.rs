@@ -82,6 +82,20 @@ pub enum Occurrence<'a> {
         /// How many events are empty since.
         events: u64,
     },
+    /// The API tokens were read again.
+    TokensRead {
+        /// How many there are.
+        tokens: usize,
+        /// How many of those before are taken back.
+        revoked: usize,
+    },
+    /// The API tokens cannot be taken as they are configured now.
+    TokensStay {
+        /// Why.
+        error: &'a crate::access::ConfigError,
+    },
+    /// Issuers are configured otherwise than when we started.
+    IssuersChanged,
     /// The keys of an issuer were fetched.
     KeysFetched {
         /// The issuer.
@@ -151,6 +165,9 @@ impl Metrics {
             }
             // Not who was removed: the log of the process is kept elsewhere, and longer.
             Occurrence::Erased { account, events } => info!(account, events, "removed a person from the journal"),
+            Occurrence::TokensRead { tokens, revoked } => info!(tokens, revoked, "read the API tokens again"),
+            Occurrence::TokensStay { error } => warn!(%error, "the API tokens stay as they were"),
+            Occurrence::IssuersChanged => warn!("[[access.issuer]] changed: restart callcast for that to count"),
             Occurrence::KeysFetched { issuer, keys } => info!(issuer, keys, "fetched the keys of an issuer"),
             Occurrence::KeysRefused { issuer, error } => {
                 self.keys_refused.with_label_values(&[issuer]).inc();

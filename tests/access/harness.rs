@@ -28,6 +28,7 @@ pub const LIMIT: Duration = Duration::from_secs(30);
 
 pub struct Edge {
     pub gateway: Arc<Gateway>,
+    pub access: Arc<Access>,
     pub address: SocketAddr,
     pub admin: SocketAddr,
     pub certificates: api::Certificates,
@@ -52,13 +53,13 @@ pub async fn edge(access: Config, change: impl FnOnce(&mut api::Config)) -> Edge
     let metrics = Metrics::new().unwrap();
     let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), Journal::temporary().unwrap(), Arc::clone(&metrics)));
     let access = Arc::new(Access::new(&access, metrics).unwrap());
-    let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy)).await.unwrap().with_access(access);
+    let server = Server::bind(config, Arc::clone(&gateway), Arc::new(Healthy)).await.unwrap().with_access(Arc::clone(&access));
     let admin = AdminConfig { listen: Some("127.0.0.1:0".parse().unwrap()), tls: None };
     let server = server.with_admin(&admin).await.unwrap();
     let (address, admin) = (server.local_addr(), server.admin_addr().unwrap());
     let (certificates, stop) = (server.certificates(), CancellationToken::new());
     tokio::spawn(server.run(stop.clone()));
-    let edge = Edge { gateway, address, admin, certificates, stop };
+    let edge = Edge { gateway, access, address, admin, certificates, stop };
     edge.tell(&Notice::Connected { manager: "cucm-pub", cluster: "test" });
     for (i, (name, user)) in (1..).zip(PHONES) {
         let device = phone(name, Some(user));

@@ -14,5 +14,6 @@ mod logs;
 #[allow(dead_code)] // phones alone are needed of it
 #[path = "../events/playing.rs"]
 mod playing;
+mod taken_back;
 mod tls;
 mod websocket;

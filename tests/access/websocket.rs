@@ -13,11 +13,11 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::harness::{Edge, LIMIT, edge};
 use crate::keys::{Signer, api_token, changed, claims, now_seconds};
 
-const UNAUTHENTICATED: u16 = 4001;
+pub const UNAUTHENTICATED: u16 = 4001;
 const POLICY: u16 = 1008;
 
 /// A client that speaks `callcast.v1`, or hears CloudEvents.
-struct Client(WebSocketStream<TcpStream>);
+pub struct Client(WebSocketStream<TcpStream>);
 
 impl Client {
     async fn new(edge: &Edge, offered: &str) -> Self {
@@ -25,7 +25,7 @@ impl Client {
     }
 
     /// With a token in the handshake.
-    async fn of(edge: &Edge, token: &str) -> Self {
+    pub async fn of(edge: &Edge, token: &str) -> Self {
         Self::new(edge, &format!("callcast.v1, bearer.{token}")).await
     }
 
@@ -53,7 +53,7 @@ impl Client {
     }
 
     /// The names of the devices in the snapshot of a subscription.
-    async fn subscribe(&mut self, request: Json) -> Result<Vec<String>, String> {
+    pub async fn subscribe(&mut self, request: Json) -> Result<Vec<String>, String> {
         let mut answer = self.ask(request).await;
         if answer["op"] == "error" {
             return Err(answer["code"].as_str().unwrap().to_owned());
@@ -72,7 +72,7 @@ impl Client {
     }
 
     /// Reads to the close frame.
-    async fn closed(&mut self) -> (u16, String) {
+    pub async fn closed(&mut self) -> (u16, String) {
         loop {
             if let Message::Close(frame) = self.next().await {
                 let frame = frame.expect("a close frame without a code");
@@ -82,7 +82,7 @@ impl Client {
     }
 }
 
-fn everything() -> Json {
+pub fn everything() -> Json {
     json!({"op": "subscribe", "id": "all", "all": true})
 }
 

@@ -284,6 +284,9 @@ impl Client {
     }
 
     async fn ping(&mut self) -> Result<(), End> {
+        if self.known.as_ref().is_some_and(|known| known.0.revocation.is_revoked()) {
+            return Err(End::Unauthenticated("token taken back: show another".into()));
+        }
         if !std::mem::take(&mut self.heard) {
             return Err(End::Silent);
         }

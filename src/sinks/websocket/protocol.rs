@@ -254,7 +254,7 @@ pub fn gap(count: u64, cursor: Cursor) -> String {
 }
 
 /// The answer to an `authenticate`.
-pub fn authenticated(Principal { account, scope, admin, expires }: &Principal) -> String {
+pub fn authenticated(Principal { account, scope, admin, expires, .. }: &Principal) -> String {
     let Scope { everything, users, devices, lines } = &**scope;
     let scope = ScopeAnswer { everything: *everything, users, devices, lines };
     text(&Answer::Authenticated { account, expires: expires.map(|at: Timestamp| at.to_string()), scope, admin: *admin })

@@ -142,12 +142,16 @@ fn find(shape: Shape, found: &mut BTreeMap<&'static str, &'static Object>) {
 fn example(kind: EventType, told: &[Told], out: &mut String) {
     let told = told.iter().find(|told| told.kind == kind);
     let told = told.unwrap_or_else(|| panic!("{} has no example: let it happen in tests/events/material.rs", kind.as_str()));
-    write!(out, "\n### `{}`\n\n{}\n\n```json\n{}\n```\n", short(kind), kind.meaning(), laid_out(&of_one_start(&told.text))).unwrap();
+    write!(out, "\n### `{}`\n\n{}\n\n```json\n{}\n```\n", short(kind), kind.meaning(), laid_out(&of_one_start(kind, &told.text))).unwrap();
 }
 
-/// The event as a gateway tells it that started at a certain time: ids have that in front, and pages would never be the same twice.
-fn of_one_start(event: &str) -> String {
+/// The event as a gateway tells it that started at a certain time: ids have that in front, and the event of a gap has the machine's time.
+/// Else the page would never be the same twice.
+fn of_one_start(kind: EventType, event: &str) -> String {
     let (before, id) = event.split_once("\"id\":\"").expect("an event has an id");
     let (_, sequence) = id.split_once('-').expect("an id has two parts");
-    format!("{before}\"id\":\"1795420000-{sequence}")
+    let event = format!("{before}\"id\":\"1795420000-{sequence}");
+    let (before, rest) = event.split_once("\"time\":\"").expect("an event has a time");
+    let (_, after) = rest.split_once('"').expect("a text ends");
+    if kind == EventType::JournalGap { format!("{before}\"time\":\"2026-11-23T08:15:02.000000Z\"{after}") } else { event }
 }

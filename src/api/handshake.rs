@@ -112,7 +112,7 @@ async fn open(mut request: Request<Incoming>, peer: SocketAddr, context: &Arc<Co
         // What came early is copied: a slice of it would keep the whole read buffer, 8 KiB, for as long as the client stays.
         let (stream, early) = (parts.io.into_inner(), parts.read_buf.to_vec());
         let (edge, stop) = (Arc::clone(&context.edge), context.stop.clone());
-        let accepted = Accepted { stream, early, peer, protocol, principal, seat, query };
+        let accepted = Accepted { stream, early, peer, protocol, principal: principal.map(Box::new), seat, query };
         // The client's own task is as small as its socket allows; this one ends here.
         context.tasks.spawn(async move {
             websocket::serve(accepted, edge, stop).await;

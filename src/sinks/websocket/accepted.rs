@@ -48,8 +48,8 @@ pub struct Accepted {
     pub peer: SocketAddr,
     /// What it speaks.
     pub protocol: Protocol,
-    /// Who it is; none when it has to say so in its first message.
-    pub principal: Option<Principal>,
+    /// Who it is; none when it has to say so in its first message. Boxed, because the client's task keeps room for it as long as it lives.
+    pub principal: Option<Box<Principal>>,
     /// Its place among the connections of its account. Without a principal, and where no access is configured, there is none.
     pub seat: Option<Seat>,
     /// The query of its URL, without a token.

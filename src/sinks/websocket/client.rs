@@ -108,8 +108,8 @@ pub async fn serve(accepted: Accepted, edge: Arc<Edge>, stop: CancellationToken)
 }
 
 impl Client {
-    async fn begin(&mut self, principal: Option<Principal>, seat: Option<Seat>, query: Option<String>) -> Result<(), End> {
-        let principal = principal.or_else(|| (!self.edge.access.required()).then(Principal::anyone));
+    async fn begin(&mut self, principal: Option<Box<Principal>>, seat: Option<Seat>, query: Option<String>) -> Result<(), End> {
+        let principal = principal.map(|known| *known).or_else(|| (!self.edge.access.required()).then(Principal::anyone));
         if let Some(principal) = principal {
             self.may_see(principal, seat);
         }

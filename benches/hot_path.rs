@@ -10,12 +10,12 @@ use std::hint::black_box;
 use std::sync::Arc;
 
 use callcast::calls::{CallModel, Ids};
-use callcast::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, Observer, SessionId};
+use callcast::cti::{Notice, Observer, SessionId};
 use callcast::ctiqbe::messages::{CallPartyInfoChangedEvent, CallStateChangedEvent_V2, NewCallEvent};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame, Message, Text};
 use callcast::gateway::Gateway;
 use callcast::journal::Journal;
-use callcast::load::basic::{MESSAGES, call};
+use callcast::load::basic::{MESSAGES, call, lines};
 use callcast::telemetry::Metrics;
 use callcast::time::Timestamp;
 use criterion::{Criterion, Throughput, criterion_group, criterion_main};
@@ -79,22 +79,7 @@ fn decode(c: &mut Criterion) {
 fn gateway() -> Arc<Gateway> {
     let journal = Journal::temporary().unwrap();
     let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), journal, Metrics::new().unwrap()));
-    let observe = |notice: Notice<'_>| gateway.observe(SessionId(0), Timestamp::now(), &[notice]);
-    observe(Notice::Connected { manager: "cucm-pub", cluster: "StandAloneCluster" });
-    for i in 1..=LINES {
-        let device = Arc::new(Device {
-            name: format!("SEP{i:012X}"),
-            model: "Cisco 8861".into(),
-            kind: DeviceKind::Phone,
-            owner: Some(format!("user{i}")),
-            login_user: None,
-            device_pool: None,
-        });
-        observe(Notice::Device { device: &device, change: DeviceChange::InService });
-        let line = Arc::new(Line { device, dn: (100_000 + i).to_string(), partition: "Internal-PT".into(), display_name: String::new() });
-        observe(Notice::Line { line: &line, change: LineChange::Opened(LineHandle { call_manager: 1, line: i }) });
-        observe(Notice::Line { line: &line, change: LineChange::InService });
-    }
+    lines(LINES, |notice| gateway.observe(SessionId(0), Timestamp::now(), &[notice]));
     gateway
 }
 

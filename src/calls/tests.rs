@@ -1,5 +1,7 @@
 //! What flows become, message by message.
 
+use uuid::Uuid;
+
 use super::*;
 use crate::cti::{self, DeviceChange, DeviceKind, LineChange};
 use crate::ctiqbe::messages::PartyDNInfo;
@@ -71,6 +73,18 @@ impl Bench {
     fn hang_up(&mut self, line: LineHandle, leg: i32) {
         self.state(line, leg, CallState::DISCONNECTED, CallStateCause::NORMALCALLCLEARING);
         self.state(line, leg, CallState::IDLE, CallStateCause::NOERROR);
+    }
+
+    /// An answered call; then the session was lost, and is there again. With the id of the call; what was told until then is forgotten.
+    fn after_a_break() -> (Self, Uuid) {
+        let mut bench = Self::new();
+        bench.ring();
+        bench.answer();
+        let before = bench.last_leg(EventType::LegConnected).call_id;
+        bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
+        bench.connect();
+        bench.told.clear();
+        (bench, before)
     }
 
     /// 1000 calls 2000, which rings.
@@ -346,13 +360,7 @@ fn calls_found_standing_are_recovered_and_not_answered_anew() {
 
 #[test]
 fn a_leg_that_is_found_again_after_a_break_goes_on() {
-    let mut bench = Bench::new();
-    bench.ring();
-    bench.answer();
-    let before = bench.last_leg(EventType::LegConnected).call_id;
-    bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
-    bench.connect();
-    bench.told.clear();
+    let (mut bench, before) = Bench::after_a_break();
     bench.send(&existing_call(A, 1, 500, CallState::CONNECTED, ("1000", "2000")));
     bench.send(&existing_call(B, 2, 500, CallState::ONHOLD, ("1000", "2000")));
     assert_eq!(bench.told(), ["leg.held 2000"]);

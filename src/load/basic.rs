@@ -1,5 +1,8 @@
 //! Basic calls, written by hand as a recorded one has them: what the fast path meets most.
 
+use std::sync::Arc;
+
+use crate::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice};
 use crate::ctiqbe::messages::{CallPartyInfoChangedEvent, CallStateChangedEvent_V2, NewCallEvent, PartyDNInfo};
 use crate::ctiqbe::names::{CallOrigin, CallReason, CallState, CallStateCause, DestinationType};
 use crate::ctiqbe::{Text, VERSION_12_5, Wide, encode};
@@ -13,6 +16,25 @@ fn text(text: &str) -> Text<'_> {
 
 fn info(partition: &str) -> PartyDNInfo<'_> {
     PartyDNInfo { partition: text(partition), ..Default::default() }
+}
+
+/// Tells of the lines 1 to `count`, each on a phone of its own and in service, at a cluster that was just connected.
+pub fn lines(count: i32, mut tell: impl FnMut(Notice<'_>)) {
+    tell(Notice::Connected { manager: "cucm-pub", cluster: "StandAloneCluster" });
+    for i in 1..=count {
+        let device = Arc::new(Device {
+            name: format!("SEP{i:012X}"),
+            model: "Cisco 8861".into(),
+            kind: DeviceKind::Phone,
+            owner: Some(format!("user{i}")),
+            login_user: None,
+            device_pool: None,
+        });
+        tell(Notice::Device { device: &device, change: DeviceChange::InService });
+        let line = Arc::new(Line { device, dn: (100_000 + i).to_string(), partition: "Internal-PT".into(), display_name: String::new() });
+        tell(Notice::Line { line: &line, change: LineChange::Opened(LineHandle { call_manager: 1, line: i }) });
+        tell(Notice::Line { line: &line, change: LineChange::InService });
+    }
 }
 
 /// The frames of a call from line `a` to line `b`, answered and ended, as the recorded one has them.

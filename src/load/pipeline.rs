@@ -17,7 +17,7 @@ use super::reader::{Counts, read_all};
 use super::{basic, memory};
 use crate::app::App;
 use crate::config::Config;
-use crate::cti::{Device, DeviceChange, DeviceKind, Line, LineChange, LineHandle, Notice, Observer as _, SessionId};
+use crate::cti::{Notice, Observer as _, SessionId};
 use crate::ctiqbe::{FRAME_LIMIT, Frame};
 use crate::gateway::Gateway;
 use crate::time::Timestamp;
@@ -172,22 +172,7 @@ fn mixed(gateway: &Gateway) -> Result<Vec<Read>, LoadError> {
 
 /// Calls between all pairs of lines, message by message of all.
 fn basic_calls(gateway: &Gateway) -> Vec<Read> {
-    let observe = |notice: Notice<'_>| gateway.observe(SessionId(0), BEGAN, &[notice]);
-    observe(Notice::Connected { manager: "cucm-pub", cluster: "StandAloneCluster" });
-    for i in 1..=BASIC_LINES {
-        let device = Arc::new(Device {
-            name: format!("SEP{i:012X}"),
-            model: "Cisco 8861".into(),
-            kind: DeviceKind::Phone,
-            owner: Some(format!("user{i}")),
-            login_user: None,
-            device_pool: None,
-        });
-        observe(Notice::Device { device: &device, change: DeviceChange::InService });
-        let line = Arc::new(Line { device, dn: (100_000 + i).to_string(), partition: "Internal-PT".into(), display_name: String::new() });
-        observe(Notice::Line { line: &line, change: LineChange::Opened(LineHandle { call_manager: 1, line: i }) });
-        observe(Notice::Line { line: &line, change: LineChange::InService });
-    }
+    basic::lines(BASIC_LINES, |notice| gateway.observe(SessionId(0), BEGAN, &[notice]));
     let mut reads: Vec<Read> = (0..basic::MESSAGES).map(|_| Read { at: BEGAN, messages: Vec::new() }).collect();
     for a in (1..BASIC_LINES).step_by(2) {
         let mut bytes = Vec::new();

@@ -68,12 +68,7 @@ fn a_long_call_is_asked_about_and_goes_on_while_its_device_is_active() {
 
 #[test]
 fn a_receiver_that_is_lifted_begins_a_call_although_its_global_id_was_given_before() {
-    let mut bench = Bench::new();
-    bench.ring();
-    bench.answer();
-    let before = bench.last_leg(EventType::LegConnected).call_id;
-    bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
-    bench.connect();
+    let (mut bench, before) = Bench::after_a_break();
     bench.new_call(C, 9, 500, CallState::DIALTONE, CallOrigin::OUTBOUND, ("2000", ""));
     assert_ne!(bench.last_leg(EventType::LegInitiated).call_id, before);
     bench.hang_up(C, 9);
@@ -102,13 +97,7 @@ fn calls_that_change_into_each_other_are_merged_once_and_never_into_themselves()
 
 #[test]
 fn a_leg_that_is_found_again_by_its_parties_goes_on() {
-    let mut bench = Bench::new();
-    bench.ring();
-    bench.answer();
-    let before = bench.last_leg(EventType::LegConnected).call_id;
-    bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
-    bench.connect();
-    bench.told.clear();
+    let (mut bench, before) = Bench::after_a_break();
     // Another leg handle and another global call: the call went on at another node.
     bench.send(&existing_call(B, 77, 900, CallState::ONHOLD, ("1000", "2000")));
     assert_eq!(bench.last_leg(EventType::LegHeld).call_id, before);
@@ -116,13 +105,7 @@ fn a_leg_that_is_found_again_by_its_parties_goes_on() {
 
 #[test]
 fn a_call_that_rings_between_the_parties_of_one_that_was_answered_before_a_break_is_another() {
-    let mut bench = Bench::new();
-    bench.ring();
-    bench.answer();
-    let before = bench.last_leg(EventType::LegConnected).call_id;
-    bench.notice(&Notice::Lost { manager: "cucm-pub", reason: "test" });
-    bench.connect();
-    bench.told.clear();
+    let (mut bench, before) = Bench::after_a_break();
     bench.send(&existing_call(B, 77, 900, CallState::ACCEPTED, ("1000", "2000")));
     assert_ne!(bench.last_leg(EventType::LegAlerting).call_id, before);
 }

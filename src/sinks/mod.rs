@@ -3,4 +3,5 @@
 pub mod asked;
 pub mod feed;
 pub mod sse;
+pub mod webhook;
 pub mod websocket;

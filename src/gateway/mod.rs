@@ -11,6 +11,7 @@
 //! - `durability`: what happens while the log takes nothing
 //! - `subscribing`: who may have what, and the cut at which a subscription begins
 //! - `revive`: which calls were up when the run before ended
+//! - `tail`: what was just written, for sinks that read the log
 //! - `missed`: what a consumer missed, from the log; `keys`: by which it is found there
 
 mod durability;
@@ -22,6 +23,7 @@ mod missed;
 mod outgoing;
 pub mod revive;
 mod subscribing;
+mod tail;
 mod telling;
 pub mod views;
 
@@ -47,6 +49,7 @@ pub use durability::Failing;
 pub use missed::{Missed, Wanted, type_of};
 pub use outgoing::{Outgoing, push_text};
 pub use subscribing::{Forbidden, Lost, Opening, Snapshot};
+pub use tail::{Appended, Tail};
 
 /// Everything between the CTI sessions and the sinks. Locks are taken in the order of the fields.
 #[derive(Debug)]
@@ -68,6 +71,7 @@ pub struct Gateway {
     first: Sequence,
     table: Arc<Table>,
     hub: Hub<Outgoing>,
+    tails: tail::Tails,
     metrics: Arc<Metrics>,
 }
 
@@ -105,6 +109,7 @@ impl Gateway {
             first: next,
             table: Arc::default(),
             hub: Hub::default(),
+            tails: tail::Tails::default(),
             metrics,
         }
     }

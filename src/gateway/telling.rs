@@ -155,6 +155,7 @@ impl Gateway {
         told.last = first + events.len() as u64 - 1;
         if durable {
             self.hub.publish(Publication { events, first, payloads: &batch.outgoing });
+            self.tails.append(self.reader.epoch(), told.durable, batch.iter());
             told.durable = told.last;
         } else {
             for (event, sequence, bytes) in batch.iter() {

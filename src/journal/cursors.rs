@@ -1,7 +1,8 @@
 //! Durable cursors: where consumers stand that have no client to remember it.
 //!
 //! Each has a name and a file of its own, which is replaced in one step. Retention never waits for one: what it removed before a consumer came to
-//! it is that consumer's gap.
+//! it is that consumer's gap. A consumer that moves many times a second notes where it is beside its file, without a sync: that survives the end of
+//! the process, and after a power cut the file counts.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -108,16 +109,11 @@ impl Cursors {
     /// When it cannot have this name, its file is damaged, or the disk refuses.
     pub fn get(&self, name: &str) -> Result<Option<Position>, JournalError> {
         let path = self.path(name)?;
-        let bytes = match fs::read(&path) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            other => other.map_err(io("read", &path))?,
-        };
-        let Ok(written) = serde_json::from_slice::<Written>(&bytes) else { return Err(JournalError::CursorFile { path }) };
-        if written.version > VERSION {
-            return Err(JournalError::Newer { path, found: written.version, known: VERSION });
+        // A note is newer than the file. One that a power cut took does not count.
+        match read(&note_of(&path)) {
+            Ok(Some(position)) => Ok(Some(position)),
+            Ok(None) | Err(_) => read(&path),
         }
-        let Ok(reached) = written.reached.parse() else { return Err(JournalError::CursorFile { path }) };
-        Ok(Some(Position { reached, parked: written.parked.into_iter().collect() }))
     }
 
     /// Writes down where a consumer stands. When this returns, it is on the device.
@@ -126,15 +122,21 @@ impl Cursors {
     /// When it cannot have this name, too much is parked, or the disk refuses.
     pub fn set(&self, name: &str, position: &Position) -> Result<(), JournalError> {
         let path = self.path(name)?;
-        if position.parked.len() > PARKED {
-            return Err(JournalError::Parked { limit: PARKED });
-        }
         let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
-        let written =
-            Written { version: VERSION, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
-        let bytes = serde_json::to_vec(&written).map_err(io::Error::from).map_err(io("write", &path))?;
-        disk::replace(&*self.disk, &path, &bytes, true).map_err(io("write", &path))
+        // Before the file is written: a note that came back after a power cut would be older than it.
+        self.remove(&note_of(&path))?;
+        self.write(&path, position, true)
+    }
+
+    /// Writes down where a consumer stands, with the operating system alone: for what changes many times a second. [`Cursors::set`], now and
+    /// then, bounds what a power cut can take.
+    ///
+    /// # Errors
+    /// When it cannot have this name, too much is parked, or the disk refuses.
+    pub fn note(&self, name: &str, position: &Position) -> Result<(), JournalError> {
+        let path = note_of(&self.path(name)?);
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        self.write(&path, position, false)
     }
 
     /// Forgets a consumer; whether there was one.
@@ -143,9 +145,31 @@ impl Cursors {
     /// When it cannot have this name, or the disk refuses.
     pub fn delete(&self, name: &str) -> Result<bool, JournalError> {
         let path = self.path(name)?;
-        match fs::remove_file(&path) {
+        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let noted = self.remove(&note_of(&path))?;
+        let there = self.remove(&path)? || noted;
+        if there {
+            self.disk.sync_folder(&self.folder).map_err(io("sync", &self.folder))?;
+        }
+        Ok(there)
+    }
+
+    fn write(&self, path: &Path, position: &Position, sync: bool) -> Result<(), JournalError> {
+        if position.parked.len() > PARKED {
+            return Err(JournalError::Parked { limit: PARKED });
+        }
+        disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
+        let written =
+            Written { version: VERSION, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
+        let bytes = serde_json::to_vec(&written).map_err(io::Error::from).map_err(io("write", path))?;
+        disk::replace(&*self.disk, path, &bytes, sync).map_err(io("write", path))
+    }
+
+    /// Whether there was such a file.
+    fn remove(&self, path: &Path) -> Result<bool, JournalError> {
+        match fs::remove_file(path) {
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
-            other => other.and_then(|()| self.disk.sync_folder(&self.folder)).map(|()| true).map_err(io("remove", &path)),
+            other => other.map(|()| true).map_err(io("remove", path)),
         }
     }
 
@@ -155,6 +179,25 @@ impl Cursors {
             name.len() <= 64 && name.starts_with(word) && name.chars().all(|c| word(c) || "-_.".contains(c)) && !name.ends_with(".tmp");
         if fits { Ok(self.folder.join(name)) } else { Err(JournalError::CursorName(name.into())) }
     }
+}
+
+/// Where a note lies: its name can be no cursor's.
+fn note_of(path: &Path) -> PathBuf {
+    let name = path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    path.with_file_name(format!("+{name}"))
+}
+
+fn read(path: &Path) -> Result<Option<Position>, JournalError> {
+    let bytes = match fs::read(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        other => other.map_err(io("read", path))?,
+    };
+    let Ok(written) = serde_json::from_slice::<Written>(&bytes) else { return Err(JournalError::CursorFile { path: path.into() }) };
+    if written.version > VERSION {
+        return Err(JournalError::Newer { path: path.into(), found: written.version, known: VERSION });
+    }
+    let Ok(reached) = written.reached.parse() else { return Err(JournalError::CursorFile { path: path.into() }) };
+    Ok(Some(Position { reached, parked: written.parked.into_iter().collect() }))
 }
 
 #[cfg(test)]
@@ -208,6 +251,28 @@ mod tests {
         cursors.set("crm", &at(1)).unwrap();
         fs::write(cursors.path("crm").unwrap(), "{").unwrap();
         assert!(cursors.get("crm").unwrap_err().to_string().contains("set this cursor again"));
+    }
+
+    #[test]
+    fn a_note_counts_until_the_cursor_is_set_again() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        cursors.note("crm", &at(5)).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(5)));
+        assert_eq!(cursors.names().unwrap(), ["crm"]);
+        cursors.set("crm", &at(2)).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(2)));
+        cursors.note("crm", &at(7)).unwrap();
+        assert!(cursors.delete("crm").unwrap());
+        assert_eq!(cursors.get("crm").unwrap(), None);
+    }
+
+    #[test]
+    fn a_note_that_a_power_cut_took_leaves_the_cursor_as_it_was_set() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        fs::write(note_of(&cursors.path("crm").unwrap()), "").unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(1)));
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! Webhooks: each endpoint gets its events, in order per call, at least once, signed, however long it was away.
 
 pub mod config;
+pub mod control;
 mod delivery;
 mod secret;
 
 pub use config::{Common, Config};
+pub use control::{Control, Endpoint};
 pub use delivery::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome, Prepared};
 pub use secret::{MASK, Secret, SecretError};

@@ -3,6 +3,7 @@
 pub mod config;
 pub mod control;
 mod delivery;
+pub mod schedule;
 mod secret;
 
 pub use config::{Common, Config};

@@ -1,0 +1,254 @@
+//! What an answer, or none, means for what was sent.
+
+use std::time::Duration;
+
+use super::super::control::Attempted;
+use super::super::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome};
+use super::breaker::after;
+use super::{LoadId, Schedule};
+use crate::journal::Sequence;
+use crate::time::Timestamp;
+
+/// What has to be told of it.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Effect {
+    /// One attempt at one event.
+    Attempt(Attempt),
+    /// An event was given up.
+    Dead(DeadLetter),
+    /// The endpoint is left alone for a while.
+    Opened {
+        /// Why, in words.
+        reason: String,
+    },
+    /// It is sent events again.
+    Closed {
+        /// Since when it was left alone.
+        since: Timestamp,
+    },
+    /// It is given up.
+    Disabled {
+        /// Why, in words.
+        reason: String,
+    },
+}
+
+/// How a request went.
+#[derive(Clone, Debug)]
+pub struct Settled {
+    /// What came back, or why nothing did.
+    pub result: Result<Answer, Failed>,
+    /// When it was sent.
+    pub sent: Timestamp,
+    /// How long it took.
+    pub took: Duration,
+    /// From 0 to 1.
+    pub random: f64,
+}
+
+/// What is done with what was sent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verdict {
+    Taken,
+    Bury(Death),
+    /// One of the batch was refused: each goes alone.
+    Split,
+    Retry,
+}
+
+impl Schedule {
+    /// Takes the answer to a load.
+    pub fn settle(&mut self, id: LoadId, settled: Settled, now: Timestamp) -> Vec<Effect> {
+        let Some(held) = self.loads.get(&id).filter(|held| held.due.is_none()) else { return Vec::new() };
+        let (events, attempts) = (held.events.clone(), held.attempts);
+        self.in_flight -= 1;
+        let mut effects = Vec::new();
+        let (status, fault) = match &settled.result {
+            Ok(answer) => (answer.status, None),
+            Err(failed) => (0, Some(failed.fault)),
+        };
+        let retry = &self.rules.retry;
+        let verdict = match (status, fault) {
+            (200..=299, None) => Verdict::Taken,
+            (_, Some(Fault::Template)) if events.len() == 1 => Verdict::Bury(Death::Template),
+            (_, None) if retry.dead_statuses.contains(&status) && events.len() == 1 => Verdict::Bury(Death::Refused),
+            (_, Some(Fault::Template)) => Verdict::Split,
+            (_, None) if retry.dead_statuses.contains(&status) => Verdict::Split,
+            _ => Verdict::Retry,
+        };
+        self.look_at_circuit(id, verdict, &settled, now, &mut effects);
+        let outcome = match verdict {
+            Verdict::Taken => Outcome::Delivered,
+            Verdict::Bury(_) => Outcome::Dead,
+            Verdict::Split | Verdict::Retry => Outcome::Retry,
+        };
+        for sequence in &events {
+            let Some(item) = self.items.get_mut(sequence) else { continue };
+            (item.attempts, item.status) = (attempts, status);
+            let (epoch, took) = (item.epoch, settled.took);
+            let attempt = Attempt { at: settled.sent, epoch, sequence: *sequence, number: attempts, status, fault, outcome, took };
+            effects.push(Effect::Attempt(attempt));
+        }
+        self.count(verdict, events.len(), &settled, now);
+        match verdict {
+            Verdict::Taken => self.close(id, &events),
+            Verdict::Bury(death) => {
+                effects.extend(events.iter().filter_map(|sequence| self.bury(*sequence, death, now)).map(Effect::Dead));
+                self.close(id, &events);
+            }
+            Verdict::Split => self.split(id, &events),
+            Verdict::Retry => {
+                let asked = settled.result.ok().and_then(|answer| answer.retry_after).map(|pause| self.bounded(pause));
+                let due = after(now, asked.unwrap_or_else(|| self.rules.pause(attempts, settled.random)));
+                self.put_off(id, &events, due);
+            }
+        }
+        effects
+    }
+
+    /// Something that was to be sent is no longer in the log, or nothing is to be sent of it.
+    pub fn skip(&mut self, id: LoadId) {
+        let Some(held) = self.loads.get(&id) else { return };
+        let events = held.events.clone();
+        self.in_flight -= usize::from(held.due.is_none());
+        self.circuit.undecided(id);
+        self.close(id, &events);
+    }
+
+    /// One event of a load is no longer in the log. Whether anything of the load is left.
+    pub fn skip_event(&mut self, id: LoadId, sequence: Sequence) -> bool {
+        let left = self.loads.get(&id).map_or(0, |held| held.events.len());
+        if left <= 1 {
+            self.skip(id);
+            return false;
+        }
+        self.take_from(id, sequence);
+        true
+    }
+
+    fn look_at_circuit(&mut self, id: LoadId, verdict: Verdict, settled: &Settled, now: Timestamp, effects: &mut Vec<Effect>) {
+        let text = words(settled);
+        let status = settled.result.as_ref().map_or(0, |answer| answer.status);
+        let asks_for_a_pause = matches!(status, 429 | 503).then_some(settled.result.as_ref().ok().and_then(|a| a.retry_after)).flatten();
+        if let Some(pause) = asks_for_a_pause {
+            // It says so of itself, not of this event.
+            self.hold = Some(after(now, self.bounded(pause)));
+        }
+        if settled.result.as_ref().is_err_and(|failed| failed.fault == Fault::Template) {
+            // It never came to the endpoint.
+            self.circuit.undecided(id);
+        } else if verdict != Verdict::Retry {
+            let since = self.circuit.opened_at();
+            if self.circuit.answered() {
+                effects.extend(since.map(|since| Effect::Closed { since }));
+                self.hurry(now);
+            }
+        } else if self.rules.retry.disable_statuses.contains(&status) {
+            self.circuit.failed(id, true, now);
+            effects.push(Effect::Disabled { reason: format!("it answers {status}") });
+        } else if asks_for_a_pause.is_some() {
+            // It is there, and says when it wants more.
+            self.circuit.undecided(id);
+        } else {
+            let at_once = self.rules.retry.breaker_statuses.contains(&status);
+            if self.circuit.failed(id, at_once, now) {
+                effects.push(Effect::Opened { reason: text });
+                self.drop_bodies(|_| true);
+            } else if self.circuit.is_hopeless(now) {
+                let hours = self.rules.breaker.disable_after_hours;
+                effects.push(Effect::Disabled { reason: format!("nothing was taken for {hours} hours; the last failure: {text}") });
+            }
+        }
+    }
+
+    fn count(&mut self, verdict: Verdict, events: usize, settled: &Settled, now: Timestamp) {
+        let (status, fault, text) = match &settled.result {
+            Ok(answer) => (Some(answer.status), None, String::new()),
+            Err(failed) => (None, Some(failed.fault), failed.text.clone()),
+        };
+        let attempted = Some(Attempted { at: now, status, fault, text });
+        if verdict == Verdict::Taken {
+            self.counts.delivered += events as u64;
+            self.counts.last_success = attempted;
+        } else {
+            self.counts.failed += 1;
+            self.counts.last_failure = attempted;
+        }
+    }
+
+    /// All of a load is done.
+    fn close(&mut self, id: LoadId, events: &[Sequence]) {
+        if let Some(due) = self.loads.remove(&id).and_then(|held| held.due) {
+            self.due.remove(&(due, id));
+        }
+        for sequence in events {
+            let Some(item) = self.forget(*sequence) else { continue };
+            if let Some(queue) = self.lanes.get_mut(&item.lane) {
+                queue.load = None;
+            }
+            self.release(&item.lane);
+        }
+    }
+
+    /// Puts what was sent back to the front of its lanes, each to go alone.
+    fn split(&mut self, id: LoadId, events: &[Sequence]) {
+        self.loads.remove(&id);
+        for sequence in events.iter().rev() {
+            let Some(item) = self.items.get_mut(sequence) else { continue };
+            (item.alone, item.load) = (true, None);
+            let (lane, deadline) = (item.lane.clone(), item.deadline);
+            self.deadlines.insert((deadline, *sequence));
+            let Some(queue) = self.lanes.get_mut(&lane) else { continue };
+            queue.load = None;
+            queue.waiting.push_front(*sequence);
+        }
+        for sequence in events {
+            let Some(item) = self.items.get(sequence) else { continue };
+            if self.lanes.get(&item.lane).is_some_and(|queue| queue.waiting.front() == Some(sequence)) {
+                self.ready.insert(*sequence);
+            }
+        }
+    }
+
+    /// Tries a load again later. Until then its bodies, and of those behind it, are the log's.
+    fn put_off(&mut self, id: LoadId, events: &[Sequence], due: Timestamp) {
+        if let Some(held) = self.loads.get_mut(&id) {
+            held.due = Some(due);
+            self.due.insert((due, id));
+        }
+        for sequence in events {
+            let Some(item) = self.items.get(sequence) else { continue };
+            // It may have come while the request was on its way.
+            self.deadlines.insert((item.deadline, *sequence));
+            let lane = item.lane.clone();
+            let behind = self.lanes.get(&lane).map(|queue| queue.waiting.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
+            for sequence in std::iter::once(*sequence).chain(behind) {
+                if self.items.get_mut(&sequence).is_some_and(|item| item.body.take().is_some()) {
+                    self.bodies -= 1;
+                }
+            }
+        }
+    }
+
+    /// An endpoint that is back gets at once what waits for its next attempt: the failure was the endpoint's.
+    fn hurry(&mut self, now: Timestamp) {
+        for (_, id) in std::mem::take(&mut self.due) {
+            if let Some(held) = self.loads.get_mut(&id) {
+                held.due = Some(now);
+                self.due.insert((now, id));
+            }
+        }
+    }
+
+    fn bounded(&self, pause: Duration) -> Duration {
+        pause.min(Duration::from_secs(self.rules.retry.retry_after_max_seconds))
+    }
+}
+
+/// How a request went, for people.
+fn words(settled: &Settled) -> String {
+    match &settled.result {
+        Ok(answer) => format!("it answers {}", answer.status),
+        Err(failed) => failed.text.clone(),
+    }
+}

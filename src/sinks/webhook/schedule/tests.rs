@@ -344,7 +344,7 @@ proptest! {
             }
         };
         // In the end all is well again.
-        let end = std::iter::repeat_n([Happens::Later(90), Happens::Answer(200, 0), Happens::Answer(200, 0)], 600).flatten();
+        let end = std::iter::repeat_n([Happens::Later(90), Happens::Answer(200, 0), Happens::Answer(200, 0)], 20).flatten();
         for step in steps.into_iter().chain(end) {
             note(schedule.expire(now).into_iter().map(Effect::Dead).collect(), &mut ended);
             for load in all(&mut schedule, now) {

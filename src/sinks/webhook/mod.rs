@@ -2,8 +2,10 @@
 
 pub mod config;
 mod delivery;
+pub mod plan;
 mod secret;
 
 pub use config::{Common, Config};
 pub use delivery::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome, Prepared};
+pub use plan::{Plan, PlanError, PlanFault, Verdict};
 pub use secret::{MASK, Secret, SecretError};

@@ -1,0 +1,160 @@
+//! What an endpoint is sent: which events, and what request is made of each.
+//!
+//! - `filter`: which events
+//! - `target`: method, URL and headers; `body`: what it says; `presets`: ready templates
+//! - `template`: how templates are limited, and what they see; `names`: names that no event has
+//! - `sign`: signatures; `deadlines`: how long an event is worth it
+//!
+//! All of it is checked when a plan is made, so that nothing but a template that does not fit an event can go wrong later.
+
+mod body;
+mod deadlines;
+mod error;
+mod filter;
+#[cfg(test)]
+mod material;
+mod names;
+mod presets;
+mod sign;
+mod target;
+mod template;
+#[cfg(test)]
+mod tests;
+
+use std::fmt;
+use std::time::Duration;
+
+use hyper::Method;
+use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+
+use super::config::Config;
+use super::delivery::Prepared;
+use crate::journal::Entry;
+use crate::time::Timestamp;
+use body::Body;
+use deadlines::Deadlines;
+use filter::Filter;
+use sign::Signer;
+use target::Target;
+use template::Context;
+
+pub use error::{PlanError, PlanFault};
+pub use filter::Verdict;
+
+const WEBHOOK_ID: HeaderName = HeaderName::from_static("webhook-id");
+const WEBHOOK_TIMESTAMP: HeaderName = HeaderName::from_static("webhook-timestamp");
+const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature");
+/// Who we say that we are.
+const WE: HeaderValue = HeaderValue::from_static(concat!("callcast/", env!("CARGO_PKG_VERSION")));
+
+/// What an endpoint is sent.
+pub struct Plan {
+    filter: Filter,
+    target: Target,
+    body: Body,
+    signer: Signer,
+    deadlines: Deadlines,
+}
+
+/// It shows nothing of what it has: URL, headers and secrets.
+impl fmt::Debug for Plan {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Plan").field("filter", &self.filter).finish_non_exhaustive()
+    }
+}
+
+impl Plan {
+    /// The plan for an endpoint.
+    ///
+    /// # Errors
+    /// All that is wrong with its name, URL, method, headers, filter, body, signing and deadlines.
+    pub fn new(config: &Config) -> Result<Self, Vec<PlanError>> {
+        let mut problems = Vec::new();
+        if !is_name(&config.name) {
+            problems.push(PlanError::Name(config.name.chars().take(80).collect()));
+        }
+        let target = Target::new(config, &mut problems);
+        let body = Body::new(&config.body, &mut problems);
+        let usual = presets::named(&config.body.preset).map(|preset| preset.types);
+        let filter = Filter::new(&config.filter, usual, &mut problems);
+        let signer = Signer::new(&config.signing, &mut problems);
+        let deadlines = Deadlines::new(&config.delivery.deadlines_seconds, &mut problems);
+        if config.body.mode == super::config::Mode::Batch && target.as_ref().is_some_and(Target::is_templated) {
+            let problem = "url, method and headers cannot be templates then: a batch is of several events".into();
+            problems.push(PlanError::Body { place: "body.mode", problem });
+        }
+        match (target, body) {
+            (Some(target), Some(body)) if problems.is_empty() => Ok(Self { filter, target, body, signer, deadlines }),
+            _ => Err(problems),
+        }
+    }
+
+    /// Whether the endpoint gets this event. It is read only when direction or an expression is asked for.
+    pub fn wants(&self, entry: &Entry) -> Verdict {
+        self.filter.wants(entry)
+    }
+
+    /// How often the filter's expression failed of an event, which was not wanted then.
+    pub fn expression_failures(&self) -> u64 {
+        self.filter.failed()
+    }
+
+    /// Whether several events go into one request.
+    pub fn is_batch(&self) -> bool {
+        self.body.is_batch()
+    }
+
+    /// How long an event of this type is worth delivering.
+    pub fn deadline(&self, kind: &str) -> Duration {
+        self.deadlines.of(kind)
+    }
+
+    /// What receivers check `v1a` signatures with: `whpk_…`.
+    pub fn public_keys(&self) -> Vec<String> {
+        self.signer.public_keys()
+    }
+
+    /// The request for an event, or for several in batch mode, signed as of `now`. The same events give the same `webhook-id`.
+    ///
+    /// # Errors
+    /// [`PlanFault::Nothing`] when the template makes nothing of it; else when a template fails of it, or it is no event.
+    pub fn prepare(&self, entries: &[&Entry], now: Timestamp) -> Result<Prepared, PlanFault> {
+        let Some(first) = entries.first() else { return Err(PlanFault::Count(0)) };
+        if let Some(erased) = entries.iter().find(|entry| entry.event.is_empty()) {
+            return Err(PlanFault::Event(id(erased)));
+        }
+        let context = if self.target.is_templated() || self.body.is_templated() {
+            Some(Context::new(&first.event).map_err(|_| PlanFault::Event(id(first)))?)
+        } else {
+            None
+        };
+        let (method, url, mut headers) = self.target.of(context.as_ref())?;
+        let mut body = self.body.of(entries, context.as_ref(), &mut headers)?;
+        if method == Method::GET {
+            // A body has no meaning in it, and many receivers refuse one: all is in the URL and the headers.
+            body.clear();
+            headers.remove(CONTENT_TYPE);
+        }
+        let (id, seconds) = (id(first), now.0 / 1_000_000);
+        if let Some(value) = self.signer.sign(&id, seconds, &body).and_then(|value| HeaderValue::try_from(value).ok()) {
+            headers.insert(WEBHOOK_SIGNATURE, value);
+        }
+        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(seconds));
+        // Digits and a hyphen are a header's value.
+        headers.extend(HeaderValue::try_from(id).ok().map(|id| (WEBHOOK_ID, id)));
+        headers.entry(USER_AGENT).or_insert(WE);
+        Ok(Prepared { method, url, headers, body })
+    }
+}
+
+/// The id of an event: the same on every attempt.
+fn id(entry: &Entry) -> String {
+    format!("{}-{}", entry.epoch, entry.sequence)
+}
+
+fn is_name(name: &str) -> bool {
+    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
+    (1..=40).contains(&name.len())
+        && name.bytes().all(|byte| letter(byte) || matches!(byte, b'-' | b'_'))
+        && name.bytes().next().is_some_and(letter)
+}

@@ -1,0 +1,327 @@
+//! Templates: minijinja, without files or anything else of the machine, and with limits on work and on what they make.
+//!
+//! What an event does not have is empty, however deep a template asks for it, and so is `null`: nearly every member of a party may be
+//! missing in some call, and a template that fails of it would lose that call. A misspelled name is found when the template is checked
+//! instead (`names`).
+//!
+//! In a URL every value is percent-encoded where it stands, whatever it is and wherever it comes from, so that nothing in an event can end
+//! a path segment, a parameter or the path.
+
+use std::io;
+
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+
+use super::error::{PlanError, PlanFault};
+use super::names;
+
+/// Work of one rendering, in minijinja's measure: about one for an instruction or 64 bytes. The ready templates take less than 2 % of it.
+const FUEL: u64 = 50_000;
+/// What a template may make, in bytes.
+pub const OUTPUT: usize = 256 * 1024;
+/// How long a template may be, in bytes.
+pub const SOURCE: usize = 64 * 1024;
+/// How deep templates and macros may be nested.
+const RECURSION: usize = 64;
+
+/// A template that was checked.
+#[derive(Debug)]
+pub struct Template {
+    environment: Environment<'static>,
+    name: String,
+}
+
+/// An event as templates see it: its members, and all of it as `event`.
+#[derive(Debug)]
+pub struct Context(Value);
+
+impl Context {
+    /// The context of an event in its CloudEvents form.
+    ///
+    /// # Errors
+    /// When it is no JSON object.
+    pub fn new(event: &[u8]) -> Result<Self, serde_json::Error> {
+        let event: std::collections::BTreeMap<String, Value> = serde_json::from_slice(event)?;
+        let whole = Value::from_pairs(event.iter().map(|(name, value)| (name.clone(), value.clone())));
+        Ok(Self(Value::from_pairs(event.into_iter().chain([("event".to_owned(), whole)]))))
+    }
+}
+
+impl Template {
+    /// Whether a text of the configuration is a template.
+    pub fn is_one(text: &str) -> bool {
+        text.contains("{{") || text.contains("{%")
+    }
+
+    /// A template of a text.
+    ///
+    /// # Errors
+    /// When it has an error, or a name that no event has.
+    pub fn text(name: &str, source: &str) -> Result<Self, PlanError> {
+        let mut environment = environment();
+        environment.set_formatter(|out, _, value| match empty(value) {
+            true => Ok(()),
+            false => out.write_fmt(format_args!("{value}")).map_err(write_failed),
+        });
+        Self::new(environment, name, source)
+    }
+
+    /// A template of a URL: every value is percent-encoded where it stands.
+    ///
+    /// # Errors
+    /// When it has an error, or a name that no event has.
+    pub fn url(name: &str, source: &str) -> Result<Self, PlanError> {
+        let mut environment = environment();
+        environment.set_formatter(|out, _, value| match empty(value) {
+            true => Ok(()),
+            false => out.write_str(&percent_encoded(&value.to_string())).map_err(write_failed),
+        });
+        // What is encoded anyway is not encoded twice.
+        environment.add_filter("urlencode", |value: Value| value);
+        Self::new(environment, name, source)
+    }
+
+    /// An expression: what it makes is `1` when it holds, else nothing.
+    ///
+    /// # Errors
+    /// When it has an error, or a name that no event has.
+    pub fn expression(name: &str, source: &str) -> Result<Self, PlanError> {
+        let environment = environment();
+        // Alone first: so it is one whole expression whatever stands around it, and places are told as its author counts them.
+        environment.compile_expression(source).map_err(|error| refused(&error, name, source))?;
+        Self::text(name, &format!("{{%if({source}\n)%}}1{{%endif%}}")).map_err(|problem| match problem {
+            PlanError::Template { name, line, column, problem } => {
+                PlanError::Template { name, line, column: if line == 1 { column.saturating_sub("{%if(".len()) } else { column }, problem }
+            }
+            other => other,
+        })
+    }
+
+    fn new(mut environment: Environment<'static>, name: &str, source: &str) -> Result<Self, PlanError> {
+        if source.len() > SOURCE {
+            let problem = format!("it is longer than {SOURCE} bytes: make it shorter");
+            return Err(PlanError::Template { name: name.into(), line: 1, column: 1, problem });
+        }
+        environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| refused(&error, name, source))?;
+        let asked = environment.get_template(name).map_err(|error| refused(&error, name, source))?.undeclared_variables(true);
+        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+        let mut asked: Vec<&String> = asked.iter().filter(|name| !globals.contains(&name.as_str())).collect();
+        asked.sort();
+        for path in asked {
+            if let Some(problem) = names::problem(path) {
+                let (line, column) = place(source, source.find(path.as_str()).unwrap_or_default());
+                return Err(PlanError::Template { name: name.into(), line, column, problem });
+            }
+        }
+        Ok(Self { environment, name: name.into() })
+    }
+
+    /// The name that it was given.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// What it makes of an event.
+    ///
+    /// # Errors
+    /// When it fails, works too much or makes too much.
+    pub fn render(&self, context: &Context) -> Result<String, PlanFault> {
+        let template = self.environment.get_template(&self.name).map_err(|error| self.failed(&error, ""))?;
+        let mut made = Bounded(Vec::new());
+        match template.render_captured_to(context.0.clone(), &mut made) {
+            Ok(_) => String::from_utf8(made.0).map_err(|_| PlanFault::Made { name: self.name.clone(), problem: "it made no UTF-8" }),
+            Err(error) => Err(self.failed(&error, template.source())),
+        }
+    }
+
+    /// Only the kind is told: the details may have something of the event.
+    fn failed(&self, error: &Error, source: &str) -> PlanFault {
+        let (line, column) = place_of(error, source);
+        let problem = match error.kind() {
+            ErrorKind::OutOfFuel => "it works too much for one event: make its loops smaller".to_owned(),
+            ErrorKind::WriteFailure => format!("it makes more than {OUTPUT} bytes of one event: make it say less"),
+            kind => kind.to_string(),
+        };
+        PlanFault::Template { name: self.name.clone(), line, column, problem }
+    }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(UndefinedBehavior::Chainable);
+    environment.set_auto_escape_callback(|_| AutoEscape::None);
+    environment.set_fuel(Some(FUEL));
+    environment.set_recursion_limit(RECURSION);
+    // Places of errors are only known with it. It costs nothing as long as nothing fails.
+    environment.set_debug(true);
+    // It writes out all that there is.
+    environment.remove_global("debug");
+    environment.add_filter("json", |value: Value| {
+        serde_json::to_string(&value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    });
+    environment
+}
+
+fn empty(value: &Value) -> bool {
+    value.is_undefined() || value.is_none()
+}
+
+fn write_failed(_: std::fmt::Error) -> Error {
+    Error::new(ErrorKind::WriteFailure, "the output is full")
+}
+
+/// Percent-encodes all but what RFC 3986 calls unreserved.
+pub fn percent_encoded(text: &str) -> String {
+    let mut encoded = String::with_capacity(text.len());
+    for byte in text.bytes() {
+        match byte {
+            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
+            _ => {
+                const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
+                let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
+                encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+    encoded
+}
+
+fn refused(error: &Error, name: &str, source: &str) -> PlanError {
+    let (line, column) = place_of(error, source);
+    let problem = error.detail().map_or_else(|| error.kind().to_string(), |detail| format!("{}: {detail}", error.kind()));
+    PlanError::Template { name: name.into(), line, column, problem }
+}
+
+fn place_of(error: &Error, source: &str) -> (usize, usize) {
+    match error.range() {
+        Some(range) => place(source, range.start),
+        None => (error.line().unwrap_or(1), 1),
+    }
+}
+
+/// Line and column of a byte, from 1.
+fn place(source: &str, byte: usize) -> (usize, usize) {
+    let before = source.get(..byte).unwrap_or(source);
+    let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
+    let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
+    (line, column)
+}
+
+/// Takes as much as a template may make.
+struct Bounded(Vec<u8>);
+
+impl io::Write for Bounded {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        if self.0.len() + bytes.len() > OUTPUT {
+            return Err(io::ErrorKind::FileTooLarge.into());
+        }
+        self.0.extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn context() -> Context {
+        Context::new(
+            r#"{"id":"1-2","type":"callcast.leg.alerting","data":{"call_id":"c","remote":{"number":"+49 89/1","name":"Zoë <&>\r\n"},"cause":null,
+                "shared_with":["SEP1","SEP2"]}}"#
+                .as_bytes(),
+        )
+        .unwrap()
+    }
+
+    fn made(source: &str) -> String {
+        Template::text("body", source).unwrap().render(&context()).unwrap()
+    }
+
+    fn refused(source: &str) -> String {
+        Template::text("body", source).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn members_are_variables_and_the_whole_is_event() {
+        assert_eq!(made("{{ id }} {{ data.remote.number }} {{ event.type }}"), "1-2 +49 89/1 callcast.leg.alerting");
+    }
+
+    #[test]
+    fn what_is_missing_or_null_is_empty() {
+        assert_eq!(made("[{{ data.transfer.by.number }}{{ data.cause }}{{ data.cause.name or 'none' }}]"), "[none]");
+    }
+
+    #[test]
+    fn json_is_json() {
+        assert_eq!(made("{{ data.remote.name|json }}{{ data.cause|json }}"), "\"Zoë <&>\\r\\n\"null");
+        let whole: serde_json::Value = serde_json::from_str(&made("{{ event|json }}")).unwrap();
+        assert_eq!(whole["data"]["shared_with"][1], "SEP2");
+    }
+
+    #[test]
+    fn an_error_is_refused_with_its_line_and_column() {
+        assert!(
+            refused("{\n  {{ id | nosuch }}\n}").starts_with("template body, line 2, column 8: unknown filter"),
+            "{}",
+            refused("{\n  {{ id | nosuch }}\n}")
+        );
+        assert!(refused("é{% if %}").starts_with("template body, line 1, column 8: syntax error"), "{}", refused("é{% if %}"));
+        assert!(refused("a\n {{ data.remote.nubmer }}").starts_with("template body, line 2, column 5: the data.remote of events"));
+    }
+
+    #[test]
+    fn an_endless_loop_is_stopped() {
+        let template = Template::text("body", "{% for i in range(9999) %}{% for i in range(9999) %}{% endfor %}{% endfor %}").unwrap();
+        assert!(template.render(&context()).unwrap_err().to_string().contains("works too much"));
+    }
+
+    #[test]
+    fn a_template_that_includes_itself_is_stopped() {
+        assert!(Template::text("body", "{% include 'body' %}").unwrap().render(&context()).is_err());
+    }
+
+    #[test]
+    fn what_is_made_has_a_limit() {
+        let template = Template::text("body", "{% for i in range(300) %}{{ 'x' * 1000 }}{% endfor %}").unwrap();
+        assert!(template.render(&context()).unwrap_err().to_string().contains("more than 262144 bytes"));
+    }
+
+    #[test]
+    fn what_fails_of_an_event_shows_nothing_of_it() {
+        let fault = Template::text("body", "\n{{ data.remote.number|int }}").unwrap().render(&context()).unwrap_err().to_string();
+        assert!(fault.starts_with("template body, line 2, column ") && !fault.contains("89"), "{fault}");
+    }
+
+    #[test]
+    fn values_in_a_url_are_encoded_wherever_they_come_from() {
+        let made = |source: &str| Template::url("url", source).unwrap().render(&context()).unwrap();
+        assert_eq!(
+            made("https://h/{{ data.remote.number }}?q={{ data.remote.name }}"),
+            "https://h/%2B49%2089%2F1?q=Zo%C3%AB%20%3C%26%3E%0D%0A"
+        );
+        assert_eq!(
+            made("https://h/{{ data.remote.number|safe }}{{ data.remote.number|urlencode }}"),
+            "https://h/%2B49%2089%2F1%2B49%2089%2F1"
+        );
+    }
+
+    #[test]
+    fn an_expression_holds_or_does_not() {
+        let holds = |source: &str| Template::expression("filter.expression", source).unwrap().render(&context()).unwrap();
+        assert_eq!(holds("data.remote.number is startingwith '+49'"), "1");
+        assert_eq!(holds("data.remote.number == '1'\nor 'SEP3' in data.shared_with"), "");
+    }
+
+    #[test]
+    fn an_expression_is_one_and_nothing_else() {
+        for source in ["", "a b", "id) %}1{% endif %}{% if (id", "id %}", "{% if id %}"] {
+            assert!(Template::expression("filter.expression", source).is_err(), "{source}");
+        }
+        let refused = Template::expression("filter.expression", "id == data.remot").err().unwrap().to_string();
+        assert!(refused.starts_with("template filter.expression, line 1, column 7: "), "{refused}");
+    }
+}

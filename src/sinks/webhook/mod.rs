@@ -3,9 +3,16 @@
 pub mod config;
 pub mod control;
 mod delivery;
+pub mod endpoint;
+mod masked;
+pub mod records;
+pub mod registry;
 mod secret;
+pub mod store;
 
 pub use config::{Common, Config};
 pub use control::{Control, Endpoint};
 pub use delivery::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome, Prepared};
+pub use masked::origin;
+pub use registry::Registry;
 pub use secret::{MASK, Secret, SecretError};

@@ -27,13 +27,15 @@ impl Scope {
     }
 
     /// Whether an event may be seen: by the users, devices and lines that it concerns at the time when it is told. What is told of CTI
-    /// sessions and of the log concerns everybody.
+    /// sessions and of the log concerns everybody; what is told of webhooks only those who may see everything.
     pub fn allows(&self, event: &Event) -> bool {
         if self.everything {
             return true;
         }
         match &event.body {
             Body::Session(_) | Body::Journal(_) => true,
+            // They say where the company's calls go.
+            Body::Webhook(_) => false,
             Body::Device(body) => {
                 self.allows_device(&body.device.name, body.device.user.as_deref())
                     || body.login_user.as_deref().is_some_and(|user| self.has_user(user))

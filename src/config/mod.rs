@@ -5,6 +5,8 @@
 pub mod journal;
 mod key;
 
+pub(crate) use key::nearest as nearest_key;
+
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 

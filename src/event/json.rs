@@ -17,7 +17,7 @@ use uuid::fmt::Hyphenated;
 use super::call::{push_conference, push_diversion, push_park, push_transfer};
 use super::{
     Body, CallBody, Cause, Detail, DeviceBody, Durations, Event, HandlePair, JournalBody, LegBody, LegSummary, Line, LineBody, PopBody,
-    SessionBody,
+    SessionBody, WebhookBody,
 };
 use crate::time::Timestamp;
 
@@ -68,6 +68,7 @@ impl Encoder {
             Body::Line(line) => push_line(out, line),
             Body::Session(session) => push_session(out, session),
             Body::Journal(journal) => push_journal(out, journal),
+            Body::Webhook(webhook) => self.push_webhook(out, webhook),
         }
         out.extend_from_slice(b"}}");
     }
@@ -172,6 +173,15 @@ impl Encoder {
         out.push(b']');
     }
 
+    fn push_webhook(&mut self, out: &mut Vec<u8>, body: &WebhookBody) {
+        out.extend_from_slice(b"\"webhook\":");
+        push_string(out, &body.webhook);
+        push_member(out, "reason", Some(&body.reason));
+        self.push_time_member(out, "since", body.since);
+        push_name(out, "failures");
+        push_number(out, body.failures, 0);
+    }
+
     fn push_time_member(&mut self, out: &mut Vec<u8>, name: &str, time: Option<Timestamp>) {
         push_name(out, name);
         match time {
@@ -190,7 +200,7 @@ fn call_id(body: &Body) -> Option<Uuid> {
         Body::Leg(leg) => Some(leg.call_id),
         Body::Call(call) => Some(call.call_id),
         Body::Pop(pop) => Some(pop.call_id),
-        Body::Device(_) | Body::Line(_) | Body::Session(_) | Body::Journal(_) => None,
+        Body::Device(_) | Body::Line(_) | Body::Session(_) | Body::Journal(_) | Body::Webhook(_) => None,
     }
 }
 
@@ -211,6 +221,11 @@ fn push_subject(out: &mut Vec<u8>, body: &Body) {
             out.push(b'"');
         }
         Body::Journal(_) => push_string(out, "journal"),
+        Body::Webhook(webhook) => {
+            out.extend_from_slice(b"\"webhook/");
+            push_escaped(out, &webhook.webhook);
+            out.push(b'"');
+        }
     }
 }
 

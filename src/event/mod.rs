@@ -139,6 +139,12 @@ event_types! {
     SessionPermissionChanged "session.permission_changed" "session";
     /// Events were told that could not be written to the log: whoever was not there has missed them.
     JournalGap "journal.gap" "journal";
+    /// A webhook failed so often that it is left alone for a while. Its events wait.
+    WebhookBreakerOpened "webhook.breaker_opened" "webhook";
+    /// A webhook takes events again.
+    WebhookBreakerClosed "webhook.breaker_closed" "webhook";
+    /// A webhook was given up: it gets nothing until an administrator resumes it. Its events wait as long as the log keeps them.
+    WebhookDisabled "webhook.disabled" "webhook";
 }
 
 /// Something that happened.
@@ -171,6 +177,8 @@ pub enum Body {
     Session(SessionBody),
     /// The log.
     Journal(JournalBody),
+    /// A webhook.
+    Webhook(WebhookBody),
 }
 
 /// The cluster's pairs of numbers: a call leg (`callCallManagerID`, `callLegID`) or a global call (`globalCallManagerID`, `callID`).
@@ -317,15 +325,28 @@ pub struct JournalBody {
     pub reason: &'static str,
 }
 
+/// The data of `webhook.*`.
+#[derive(Clone, Debug)]
+pub struct WebhookBody {
+    /// The webhook's name.
+    pub webhook: Arc<str>,
+    /// Why, for people: no URL, no credential.
+    pub reason: String,
+    /// Since when it fails: the first failure after the last success. None when that is not known.
+    pub since: Option<Timestamp>,
+    /// How many attempts failed since.
+    pub failures: u64,
+}
+
 impl Event {
-    /// The lines that the event concerns; none for those of devices, sessions and the log.
+    /// The lines that the event concerns; none for those of devices, sessions, webhooks and the log.
     pub fn lines(&self) -> &[Arc<Line>] {
         match &self.body {
             Body::Leg(leg) => std::slice::from_ref(&leg.line),
             Body::Call(call) => &call.lines,
             Body::Pop(pop) => std::slice::from_ref(&pop.line),
             Body::Line(line) => std::slice::from_ref(&line.line),
-            Body::Device(_) | Body::Session(_) | Body::Journal(_) => &[],
+            Body::Device(_) | Body::Session(_) | Body::Journal(_) | Body::Webhook(_) => &[],
         }
     }
 }

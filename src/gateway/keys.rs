@@ -38,6 +38,8 @@ pub fn push(event: &Event, keys: &mut Keys) {
             body.login_user.iter().for_each(|user| keys.push(USER, user));
         }
         Body::Session(_) | Body::Journal(_) => keys.push(EVERYBODY, ""),
+        // Only those who may see everything read it.
+        Body::Webhook(_) => {}
     }
     for line in event.lines() {
         keys.push(DEVICE, line.device.name.as_bytes());

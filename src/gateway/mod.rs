@@ -36,6 +36,7 @@ use tokio::sync::Semaphore;
 use crate::calls::CallModel;
 use crate::cti::{Notice, Observer, SessionId};
 use crate::ctiqbe::schema;
+use crate::event::{Body, Event, EventType, WebhookBody};
 use crate::hub::Hub;
 use crate::journal::{Cursor, Journal, Keys, Reader, Sequence};
 use crate::state::{Directory, Table};
@@ -200,6 +201,11 @@ impl Gateway {
             self.take_over("a write to the log takes too long");
         }
         self.retry(at);
+    }
+
+    /// Tells what became of a webhook: a type of `webhook.*`.
+    pub fn webhook_changed(&self, kind: EventType, at: Timestamp, body: WebhookBody) {
+        self.change(|ingest| ingest.events.push(Event { time: at, kind, source: "/callcast".into(), body: Body::Webhook(body) }));
     }
 
     /// Devices that have to be asked for their state: they have legs that the cluster may have forgotten.

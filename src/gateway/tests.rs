@@ -144,3 +144,22 @@ fn with_a_writer_all_is_told_in_order_and_nothing_is_left_when_it_stops() {
     assert_eq!(told.len(), 500);
     assert!(told.iter().enumerate().all(|(i, text)| text.contains(&format!("\"SEP{i}\""))));
 }
+
+#[test]
+fn only_who_may_see_everything_is_told_of_webhooks() {
+    let gateway = gateway();
+    let all = everything(&gateway);
+    let some = Arc::new(Mailbox::new(1000));
+    gateway.subscribe(&some, &Filter::everything(), &Scope::of_user("bsmith"), None).unwrap();
+    let body = WebhookBody { webhook: "crm".into(), reason: "503".into(), since: None, failures: 1 };
+    gateway.webhook_changed(EventType::WebhookDisabled, Timestamp(3), body);
+    assert!(texts(&all).last().unwrap().contains("\"type\":\"callcast.webhook.disabled\",\"subject\":\"webhook/crm\""));
+    assert!(texts(&some).is_empty());
+
+    let read = |scope: Scope| {
+        let wanted = Wanted { filters: vec![Filter::everything()], without: Vec::new(), scope: Arc::new(scope) };
+        let missed = wanted.read(gateway.reader(), gateway.newest(), gateway.newest() + 1).unwrap();
+        missed.frames.len()
+    };
+    assert_eq!((read(Scope::everything()), read(Scope::of_user("bsmith"))), (1, 0));
+}

@@ -28,7 +28,7 @@ pub trait DiskFile: Debug + Send + Sync {
 
 impl dyn DiskFile + '_ {
     /// Appends all of the bytes.
-    pub(super) fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
+    pub(crate) fn write_all(&self, mut bytes: &[u8]) -> io::Result<()> {
         while !bytes.is_empty() {
             match self.write(bytes) {
                 Ok(0) => return Err(io::ErrorKind::WriteZero.into()),
@@ -80,12 +80,12 @@ impl DiskFile for File {
 }
 
 /// Makes a folder with those above it, readable by us alone.
-pub(super) fn create_folder(path: &Path) -> io::Result<()> {
+pub(crate) fn create_folder(path: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(path)
 }
 
 /// Puts a file in place of the one of that name: after a crash it is there as it was or as it is, never in part.
-pub(super) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8], durably: bool) -> io::Result<()> {
+pub(crate) fn replace(disk: &dyn Disk, path: &Path, bytes: &[u8], durably: bool) -> io::Result<()> {
     let mut temporary = path.as_os_str().to_owned();
     temporary.push(".tmp");
     let temporary = Path::new(&temporary);

@@ -33,6 +33,7 @@ use bytes::Bytes;
 pub use cursor::{Cursor, Sequence};
 pub use cursors::{Cursors, Gap, PARKED, Position};
 pub use disk::{Disk, DiskFile, RealDisk};
+pub(crate) use disk::{create_folder, replace};
 pub use erase::{Erased, Matcher};
 pub use error::JournalError;
 pub use keeper::Health;

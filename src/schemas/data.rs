@@ -6,7 +6,7 @@ use crate::calls;
 use crate::event::{EventType, LegState, Outcome, Purpose, Withdrawal};
 
 /// All of them.
-pub const SCHEMAS: [Object; 7] = [LEG, CALL, POP, DEVICE, LINE, SESSION, JOURNAL];
+pub const SCHEMAS: [Object; 8] = [LEG, CALL, POP, DEVICE, LINE, SESSION, JOURNAL, WEBHOOK];
 
 const LINE_OR_NULL: Shape = Shape::OrNull(&Shape::Object(&super::objects::LINE));
 const LINES: Shape = Shape::List(&Shape::Object(&super::objects::LINE));
@@ -212,5 +212,16 @@ const JOURNAL: Object = Object {
             Shape::Word(|| [("not_written", "The disk took no events; they were told as not durable.")].into()),
             "Why.",
         ),
+    ],
+};
+
+const WEBHOOK: Object = Object {
+    name: "webhook",
+    text: "A webhook. Only who may see everything is told.",
+    members: &[
+        Member::always("webhook", Shape::Text, "Its name."),
+        Member::always("reason", Shape::Text, "Why, in words. It never has a URL in it."),
+        Member::always("since", Shape::OrNull(&Shape::Time), "Since when it fails: the first failure after the last success."),
+        Member::always("failures", Shape::Count, "How many attempts failed since."),
     ],
 };

@@ -162,7 +162,7 @@ impl Directory {
                 }
             }
             // A call and its pops are told by its legs.
-            Body::Call(_) | Body::Pop(_) | Body::Session(_) | Body::Journal(_) => {}
+            Body::Call(_) | Body::Pop(_) | Body::Session(_) | Body::Journal(_) | Body::Webhook(_) => {}
         }
     }
 

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use prometheus::{Encoder as _, Histogram, HistogramOpts, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder};
 use thiserror::Error;
 
+use super::webhook::{Family, WebhookMetrics};
 use crate::event::EventType;
 
 /// Metrics could not be made or told.
@@ -33,6 +34,7 @@ pub struct Metrics {
     pub(super) certificate_refused: IntCounter,
     /// From the read of a CTI message to the write of its event to a client, in seconds; one observation per write.
     pub delivery: Histogram,
+    webhooks: Family,
 }
 
 impl Metrics {
@@ -78,8 +80,10 @@ impl Metrics {
         registry.register(Box::new(delivery.clone()))?;
         #[cfg(target_os = "linux")]
         registry.register(Box::new(prometheus::process_collector::ProcessCollector::for_self()))?;
+        let webhooks = Family::new(&registry)?;
         Ok(Arc::new(Self {
             registry,
+            webhooks,
             events,
             undecodable,
             log_failing,
@@ -113,6 +117,16 @@ impl Metrics {
     /// WebSocket clients that are connected.
     pub fn websocket_clients(&self) -> i64 {
         self.websocket_clients.get()
+    }
+
+    /// The metrics of a webhook. All handles of one name count together.
+    pub fn webhook(&self, name: &str) -> WebhookMetrics {
+        self.webhooks.of(name)
+    }
+
+    /// Tells nothing more of a webhook that is gone.
+    pub fn remove_webhook(&self, name: &str) {
+        self.webhooks.remove(name);
     }
 
     /// Takes how many devices are in which state: that is only counted when somebody asks.

@@ -6,7 +6,9 @@
 mod log;
 mod metrics;
 mod occurrence;
+mod webhook;
 
 pub use log::{LogError, LogOptions, init, init_to, level_filter};
 pub use metrics::{Counted, Metrics, MetricsError};
 pub use occurrence::Occurrence;
+pub use webhook::{Skip, WebhookMetrics};

@@ -5,7 +5,8 @@ use tracing::{error, info, warn};
 use super::Metrics;
 use crate::cti::SessionId;
 use crate::ctiqbe::DecodeError;
-use crate::journal::JournalError;
+use crate::journal::{JournalError, Sequence};
+use crate::sinks::webhook::DeadLetter;
 
 /// Something worth a line in the log.
 #[derive(Debug)]
@@ -120,6 +121,59 @@ pub enum Occurrence<'a> {
         /// Why.
         error: &'a crate::api::TlsError,
     },
+    /// A webhook failed so often that it is left alone for a while.
+    WebhookBreakerOpened {
+        /// Its name.
+        webhook: &'a str,
+        /// Why: no URL, no credential.
+        reason: &'a str,
+    },
+    /// A webhook takes events again.
+    WebhookBreakerClosed {
+        /// Its name.
+        webhook: &'a str,
+    },
+    /// A webhook was given up.
+    WebhookDisabled {
+        /// Its name.
+        webhook: &'a str,
+        /// Why: no URL, no credential.
+        reason: &'a str,
+    },
+    /// An event is not tried any more.
+    WebhookDead {
+        /// The webhook.
+        webhook: &'a str,
+        /// Which event, and why.
+        letter: &'a DeadLetter,
+        /// How many there were since the last line.
+        untold: u64,
+    },
+    /// The log no longer had events when a webhook came to them.
+    WebhookGap {
+        /// The webhook.
+        webhook: &'a str,
+        /// The first of them.
+        first: Sequence,
+        /// The last.
+        last: Sequence,
+    },
+    /// What was done about a webhook cannot be written down: attempts are lost, dead letters wait in memory.
+    WebhookRecordsFailed {
+        /// The webhook.
+        webhook: &'a str,
+        /// Why.
+        error: &'a dyn std::error::Error,
+    },
+    /// An administrator changed a webhook.
+    WebhookChanged {
+        /// The account.
+        account: &'a str,
+        /// The webhook.
+        webhook: &'a str,
+        /// What was done: `added`, `changed`, ...
+        change: &'static str,
+    },
 }
 
 impl Metrics {
@@ -178,6 +232,30 @@ impl Metrics {
                 self.certificate_refused.inc();
                 warn!(%error, "a new certificate cannot be used; the old one stays");
             }
+            Occurrence::WebhookBreakerOpened { webhook, reason } => {
+                warn!(webhook, reason, "a webhook is left alone for a while; its events wait");
+            }
+            Occurrence::WebhookBreakerClosed { webhook } => info!(webhook, "a webhook takes events again"),
+            Occurrence::WebhookDisabled { webhook, reason } => {
+                error!(webhook, reason, "a webhook is disabled; POST /admin/v1/webhooks/NAME/resume when that is put right");
+            }
+            Occurrence::WebhookDead { webhook, letter, untold } => {
+                let event = format_args!("{}-{}", letter.epoch, letter.sequence);
+                let (reason, status, attempts) = (letter.death.as_str(), letter.status, letter.attempts);
+                warn!(webhook, %event, reason, status, attempts, untold, "an event is a dead letter; GET /admin/v1/webhooks/NAME/dead lists them");
+            }
+            Occurrence::WebhookGap { webhook, first, last } => {
+                warn!(
+                    webhook,
+                    first,
+                    last,
+                    "the journal no longer has events that a webhook did not get; raise journal.max_age_hours or journal.max_mebibytes"
+                );
+            }
+            Occurrence::WebhookRecordsFailed { webhook, error } => {
+                error!(webhook, %error, "what was sent to a webhook cannot be written down; make room, or look after the disk");
+            }
+            Occurrence::WebhookChanged { account, webhook, change } => info!(account, webhook, change, "changed a webhook"),
         }
     }
 }

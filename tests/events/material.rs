@@ -6,16 +6,18 @@ use std::time::Duration;
 
 use callcast::cti::{Device, DeviceChange, LineChange, Notice};
 use callcast::ctiqbe::names::{CtiFailure, DeviceOutOfServiceReason, DeviceState, DeviceUnregisteredReason, LineOutOfServiceReason};
+use callcast::event::{EventType, WebhookBody};
 use callcast::journal::{Journal, Options};
+use callcast::time::Timestamp;
 
 use super::disk::SmallDisk;
 use super::playing::{Playing, line, phone};
-use super::stage::{Stage, Told};
+use super::stage::{BEGAN, Stage, Told};
 
 /// The events from which the documentation's examples are taken: a few calls, and what else may happen.
 pub fn examples() -> Vec<Told> {
     let flows = ["transfer", "forward", "park", "conference"].map(|name| format!("tests/events/examples/{name}.flow"));
-    flows.iter().flat_map(|flow| play(flow)).chain(other_than_calls()).chain(full_disk()).collect()
+    flows.iter().flat_map(|flow| play(flow)).chain(other_than_calls()).chain(full_disk()).chain(webhooks()).collect()
 }
 
 /// All that there is: the examples, the flows of the catalogue and the recorded sessions.
@@ -48,6 +50,17 @@ fn full_disk() -> Vec<Told> {
     stage.notice(&Notice::PermissionChanged { control_any_device: false });
     disk.set_full(false);
     stage.wait(Duration::from_secs(2));
+    stage.told()
+}
+
+/// A webhook fails, is well again, and is given up.
+fn webhooks() -> Vec<Told> {
+    let stage = Stage::new();
+    let body = |reason: &str, since, failures| WebhookBody { webhook: "crm".into(), reason: reason.into(), since, failures };
+    let since = Some(Timestamp(BEGAN.0 - 60_000_000));
+    stage.webhook(EventType::WebhookBreakerOpened, body("the answer was 503 Service Unavailable", since, 10));
+    stage.webhook(EventType::WebhookBreakerClosed, body("the answer was 200 OK", since, 12));
+    stage.webhook(EventType::WebhookDisabled, body("the answer was 410 Gone: it asks for no more events", None, 0));
     stage.told()
 }
 

@@ -7,7 +7,7 @@ use callcast::access::Scope;
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Notice, Observer, SessionId};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame};
-use callcast::event::{EventType, Filter};
+use callcast::event::{EventType, Filter, WebhookBody};
 use callcast::gateway::{Gateway, Outgoing};
 use callcast::hub::{Drained, Mailbox};
 use callcast::journal::Journal;
@@ -18,7 +18,7 @@ use serde_json::Value as Json;
 use super::playing::Playing;
 
 /// When everything begins: the beginning of a working day.
-const BEGAN: Timestamp = Timestamp(1_795_421_700_000_000);
+pub const BEGAN: Timestamp = Timestamp(1_795_421_700_000_000);
 /// How long a call without legs may still be waited for.
 const AFTERWARDS: Duration = Duration::from_secs(15);
 
@@ -56,6 +56,10 @@ impl Stage {
 
     pub fn notice(&self, notice: &Notice<'_>) {
         self.gateway.observe(SessionId(0), self.now, std::slice::from_ref(notice));
+    }
+
+    pub fn webhook(&self, kind: EventType, body: WebhookBody) {
+        self.gateway.webhook_changed(kind, self.now, body);
     }
 
     /// Plays a flow or a recorded session: its messages go to the call model, at their times.

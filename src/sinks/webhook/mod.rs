@@ -3,11 +3,19 @@
 pub mod config;
 pub mod control;
 mod delivery;
+pub mod endpoint;
+mod masked;
 pub mod plan;
+pub mod records;
+pub mod registry;
 pub mod schedule;
 mod secret;
+pub mod store;
 
 pub use config::{Common, Config};
+pub use control::Endpoint;
 pub use delivery::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome, Prepared};
+pub use masked::origin;
 pub use plan::{Plan, PlanError, PlanFault, Verdict};
+pub use registry::Registry;
 pub use secret::{MASK, Secret, SecretError};

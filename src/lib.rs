@@ -20,6 +20,7 @@ pub mod hub;
 pub mod journal;
 pub mod load;
 pub mod numbers;
+pub(crate) mod pem;
 pub mod schemas;
 pub mod sim;
 pub mod sinks;

@@ -1,5 +1,6 @@
 //! Webhooks: each endpoint gets its events, in order per call, at least once, signed, however long it was away.
 
+pub mod client;
 pub mod config;
 pub mod control;
 mod delivery;

@@ -1,0 +1,194 @@
+//! How a request is sent: to an address that the guard lets pass, on connections that are used again, within limits of time and size.
+//!
+//! Nothing is followed: a redirect is an answer. Proxies of the environment are not used. An answer's head is the answer: whatever its body
+//! does, it stands.
+
+mod address;
+mod answer;
+mod auth;
+mod connect;
+mod error;
+mod lane;
+mod multi;
+mod pool;
+mod settings;
+mod stream;
+mod tls;
+mod token;
+
+use std::fmt;
+use std::io::Write as _;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use http_body_util::Full;
+use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue};
+use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::{Request, Uri};
+use tokio::time::{Instant, timeout_at};
+use url::{Position, Url};
+
+pub use address::Guard;
+pub use connect::{Lookup, Resolver, System};
+pub use error::ClientError;
+
+use self::auth::Auth;
+use self::lane::{Fell, Until};
+use self::pool::{Pool, Way};
+use super::{Answer, Config, Failed, Fault, Prepared};
+
+/// Bodies larger than this are compressed, if any are.
+const SMALL: usize = 1024;
+/// Bodies larger than this are compressed on another thread: it takes longer than others should wait.
+const LARGE: usize = 32 * 1024;
+
+/// What sends an endpoint's requests. Any number may be under way at once; each is closed when its future is dropped.
+pub struct Client {
+    pool: Pool,
+    auth: Auth,
+    first_byte: Duration,
+    whole: Duration,
+    gzip: bool,
+}
+
+/// Without what is secret.
+impl fmt::Debug for Client {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client").field("host", &self.pool.connector().origin.to_string()).finish_non_exhaustive()
+    }
+}
+
+impl Client {
+    /// As an endpoint's configuration says.
+    ///
+    /// # Errors
+    /// All that is wrong with it.
+    pub fn new(config: &Config) -> Result<Self, Vec<ClientError>> {
+        Self::with_resolver(config, Arc::new(System))
+    }
+
+    /// The same, with names looked up by `resolver`.
+    ///
+    /// # Errors
+    /// All that is wrong with the configuration.
+    pub fn with_resolver(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Self, Vec<ClientError>> {
+        settings::client(config, resolver)
+    }
+
+    /// Sends a request, once more on a fresh connection if the one that was used again had been closed, and waits for the answer.
+    /// Dropped, it closes its connection.
+    ///
+    /// # Errors
+    /// When no answer's head came, and why.
+    pub async fn send(&self, prepared: &Prepared) -> Result<Answer, Failed> {
+        let whole = Instant::now() + self.whole;
+        let connector = self.pool.connector();
+        if !connector.origin.has(&prepared.url) {
+            return Err(connector.failed(Fault::Template, "the template of `url` leads to another host, port or scheme"));
+        }
+        let late = || connector.failed(Fault::WholeTimeout, format!("all of it took longer than {:?}", self.whole));
+        let body = self.body(prepared).await;
+        let token = timeout_at(whole, self.auth.header()).await.unwrap_or_else(|_| Err(late()))?;
+        let mut fresh = false;
+        loop {
+            let way = timeout_at(whole, self.pool.get(fresh)).await.unwrap_or_else(|_| Err(late()))?;
+            let until = Until { first_byte: Instant::now() + self.first_byte, whole };
+            let authorization = token.as_ref().map(|token| &token.value);
+            let done = match way {
+                Way::Own(lane) => {
+                    let request = self.request(prepared, &body, authorization, false);
+                    let done = lane.exchange(request?, until).await;
+                    done.map(|(answer, lane)| {
+                        lane.into_iter().for_each(|lane| self.pool.put(lane));
+                        answer
+                    })
+                }
+                Way::Shared(mut multi) => {
+                    let request = self.request(prepared, &body, authorization, true);
+                    multi.exchange(request?, until).await.map_err(|(fell, is_over)| {
+                        if is_over {
+                            self.pool.forget(&multi);
+                        }
+                        fell
+                    })
+                }
+            };
+            match done {
+                Ok(answer) => {
+                    if answer.status == 401
+                        && let Some(token) = &token
+                    {
+                        self.auth.refused(token);
+                    }
+                    return Ok(answer);
+                }
+                Err(Fell { unseen: true, .. }) if !fresh => fresh = true,
+                Err(Fell { failed: Failed { fault, text }, .. }) => return Err(connector.failed(fault, text)),
+            }
+        }
+    }
+
+    fn request(
+        &self,
+        prepared: &Prepared,
+        body: &Body,
+        authorization: Option<&HeaderValue>,
+        is_http2: bool,
+    ) -> Result<Request<Full<Bytes>>, Failed> {
+        let origin = &self.pool.connector().origin;
+        let uri = uri(&prepared.url, is_http2.then_some(&origin.authority));
+        // What the template made is a URL and no URI: no text of it here.
+        let uri = uri.ok_or_else(|| self.pool.connector().failed(Fault::Template, "the template of `url` made none that can be sent"))?;
+        let mut request = Request::new(Full::new(body.bytes.clone()));
+        *request.method_mut() = prepared.method.clone();
+        *request.uri_mut() = uri;
+        let headers = request.headers_mut();
+        *headers = prepared.headers.clone();
+        if !is_http2 {
+            headers.insert(HOST, origin.authority.clone());
+        }
+        if let Some(value) = authorization {
+            headers.insert(AUTHORIZATION, value.clone());
+        }
+        if body.is_gzip {
+            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        Ok(request)
+    }
+
+    async fn body(&self, prepared: &Prepared) -> Body {
+        let plain = Body { bytes: prepared.body.clone(), is_gzip: false };
+        if !self.gzip || plain.bytes.len() <= SMALL || prepared.headers.contains_key(CONTENT_ENCODING) {
+            return plain;
+        }
+        let bytes = plain.bytes.clone();
+        let packed =
+            if bytes.len() > LARGE { tokio::task::spawn_blocking(move || gzip(&bytes)).await.ok().flatten() } else { gzip(&bytes) };
+        packed.map_or(plain, |bytes| Body { bytes, is_gzip: true })
+    }
+}
+
+/// A body as it is sent.
+struct Body {
+    bytes: Bytes,
+    is_gzip: bool,
+}
+
+fn gzip(bytes: &[u8]) -> Option<Bytes> {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
+    encoder.write_all(bytes).ok()?;
+    encoder.finish().ok().map(Bytes::from)
+}
+
+/// Path and query, and for HTTP/2 all of it.
+fn uri(url: &Url, authority: Option<&HeaderValue>) -> Option<Uri> {
+    let path = Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+    let path = PathAndQuery::from_maybe_shared(path).ok()?;
+    let Some(authority) = authority else { return Some(Uri::from(path)) };
+    let authority = Authority::try_from(authority.as_bytes()).ok()?;
+    let uri = Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(path);
+    uri.build().ok()
+}

@@ -1,0 +1,121 @@
+//! A connection's bytes, in the clear or with TLS, and how many of them may still come.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio_rustls::client::TlsStream;
+
+/// What a connection has read, and how much more it may. Shared by the stream, which counts, and who uses it.
+#[derive(Debug, Default)]
+pub(super) struct Meter {
+    read: AtomicU64,
+    limit: AtomicU64,
+}
+
+impl Meter {
+    /// Bytes that came so far.
+    pub(super) fn read(&self) -> u64 {
+        self.read.load(Ordering::Relaxed)
+    }
+
+    /// Lets `more` bytes come from here on, whatever was left.
+    pub(super) fn allow(&self, more: u64) {
+        self.limit.store(self.read().saturating_add(more), Ordering::Relaxed);
+    }
+
+    /// Lets `more` bytes come beside those that may already.
+    pub(super) fn add(&self, more: u64) {
+        self.limit.fetch_add(more, Ordering::Relaxed);
+    }
+}
+
+enum Kind {
+    Clear(TcpStream),
+    Tls(Box<TlsStream<TcpStream>>),
+}
+
+/// A connection.
+pub(super) struct Stream {
+    kind: Kind,
+    meter: Arc<Meter>,
+}
+
+impl Stream {
+    /// In the clear.
+    pub(super) fn clear(stream: TcpStream) -> Self {
+        Self { kind: Kind::Clear(stream), meter: Arc::default() }
+    }
+
+    /// With TLS.
+    pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
+        Self { kind: Kind::Tls(Box::new(stream)), meter: Arc::default() }
+    }
+
+    /// What it has read and may.
+    pub(super) fn meter(&self) -> Arc<Meter> {
+        Arc::clone(&self.meter)
+    }
+
+    /// Whether HTTP/2 was agreed on.
+    pub(super) fn is_http2(&self) -> bool {
+        matches!(&self.kind, Kind::Tls(stream) if stream.get_ref().1.alpn_protocol() == Some(b"h2"))
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<io::Result<()>> {
+        let before = buffer.filled().len();
+        match &mut self.kind {
+            Kind::Clear(stream) => ready!(Pin::new(stream).poll_read(cx, buffer))?,
+            Kind::Tls(stream) => ready!(Pin::new(stream).poll_read(cx, buffer))?,
+        }
+        let came = buffer.filled().len().saturating_sub(before) as u64;
+        let read = self.meter.read.fetch_add(came, Ordering::Relaxed).saturating_add(came);
+        if read > self.meter.limit.load(Ordering::Relaxed) {
+            return Poll::Ready(Err(io::Error::other("it sends more than an answer may have")));
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
+        match &mut self.kind {
+            Kind::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+            Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
+        }
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        match &self.kind {
+            Kind::Clear(stream) => stream.is_write_vectored(),
+            Kind::Tls(stream) => stream.is_write_vectored(),
+        }
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Clear(stream) => Pin::new(stream).poll_flush(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.kind {
+            Kind::Clear(stream) => Pin::new(stream).poll_shutdown(cx),
+            Kind::Tls(stream) => Pin::new(stream).poll_shutdown(cx),
+        }
+    }
+}

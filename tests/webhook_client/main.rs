@@ -1,0 +1,5 @@
+//! The client of webhooks against receivers of all kinds, over sockets.
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in tests they are assertions
+
+mod connections;
+mod receiver;

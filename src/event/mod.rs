@@ -321,7 +321,7 @@ pub struct JournalBody {
     pub first: u64,
     /// The place of the last.
     pub last: u64,
-    /// Why, in a word: `not_written`.
+    /// Why, in a word: `not_written`, or `trimmed` for a webhook that was away for too long.
     pub reason: &'static str,
 }
 

@@ -209,7 +209,13 @@ const JOURNAL: Object = Object {
         Member::always("count", Shape::Count, "How many are missing."),
         Member::always(
             "reason",
-            Shape::Word(|| [("not_written", "The disk took no events; they were told as not durable.")].into()),
+            Shape::Word(|| {
+                [
+                    ("not_written", "The disk took no events; they were told as not durable."),
+                    ("trimmed", "They are no longer kept: who is told this was away for too long."),
+                ]
+                .into()
+            }),
             "Why.",
         ),
     ],

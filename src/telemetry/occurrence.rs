@@ -158,6 +158,13 @@ pub enum Occurrence<'a> {
         /// The last.
         last: Sequence,
     },
+    /// Where a webhook is cannot be written down.
+    WebhookCursor {
+        /// The name of its cursor.
+        cursor: &'a str,
+        /// Why.
+        error: &'a JournalError,
+    },
     /// What was done about a webhook cannot be written down: attempts are lost, dead letters wait in memory.
     WebhookRecordsFailed {
         /// The webhook.
@@ -251,6 +258,9 @@ impl Metrics {
                     last,
                     "the journal no longer has events that a webhook did not get; raise journal.max_age_hours or journal.max_mebibytes"
                 );
+            }
+            Occurrence::WebhookCursor { cursor, error } => {
+                error!(cursor, %error, "where a webhook is cannot be written down: after a restart it is sent again what it had; look after the disk");
             }
             Occurrence::WebhookRecordsFailed { webhook, error } => {
                 error!(webhook, %error, "what was sent to a webhook cannot be written down; make room, or look after the disk");

@@ -2,7 +2,7 @@
 
 use thiserror::Error;
 
-use super::{Config, Secret};
+use super::{Client, Config, Plan, Secret};
 
 /// The folder beside the journal's files in which all is kept that webhooks need.
 pub const FOLDER: &str = "webhooks";
@@ -43,6 +43,10 @@ pub fn check(config: &Config) -> Result<(), Vec<String>> {
     let mut wrong: Vec<String> = check_name(&config.name).err().iter().map(ToString::to_string).collect();
     if !config.url.is_set() {
         wrong.push("`url` is missing: say where events go, as \"https://crm.example.com/events\"".into());
+    }
+    if wrong.is_empty() {
+        wrong.extend(Plan::new(config).err().into_iter().flatten().map(|error| error.to_string()));
+        wrong.extend(Client::new(config).err().into_iter().flatten().map(|error| error.to_string()));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
 }

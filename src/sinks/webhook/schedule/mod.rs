@@ -69,6 +69,7 @@ struct Item {
     lane: Lane,
     epoch: u64,
     bytes: usize,
+    time: Timestamp,
     deadline: Timestamp,
     attempts: u16,
     status: u16,
@@ -113,6 +114,8 @@ pub struct Counts {
 pub struct Schedule {
     rules: Rules,
     reached: Cursor,
+    /// The time of the last event that was looked at.
+    seen: Option<Timestamp>,
     /// What was read and is not done, in the order of the log.
     items: BTreeMap<Sequence, Item>,
     lanes: HashMap<Lane, Queue, RandomState>,
@@ -137,6 +140,7 @@ impl Schedule {
         Self {
             rules,
             reached,
+            seen: None,
             items: BTreeMap::new(),
             lanes: HashMap::default(),
             ready: BTreeSet::new(),
@@ -169,11 +173,19 @@ impl Schedule {
         Position { reached: self.reached, parked: self.items.keys().copied().collect() }
     }
 
-    /// This event, and all before it, was looked at.
-    pub fn looked_at(&mut self, reached: Cursor) {
+    /// This event, and all before it, was looked at; its time, where it is known.
+    pub fn looked_at(&mut self, reached: Cursor, time: Option<Timestamp>) {
         if reached.sequence >= self.reached.sequence {
             self.reached = reached;
+            self.seen = time.or(self.seen);
         }
+    }
+
+    /// Events that are not done in a log that goes on with `next`, and the time of the oldest of them, as far as that is known.
+    pub fn lag(&self, next: Sequence) -> (u64, Option<Timestamp>) {
+        let unread = next.saturating_sub(self.reached.sequence + 1);
+        let oldest = self.items.first_key_value().map(|(_, item)| item.time).or(self.seen.filter(|_| unread > 0));
+        (unread + self.items.len() as u64, oldest)
     }
 
     /// An event that is wanted, and until when. The order of these calls is the order in its lane.
@@ -193,8 +205,8 @@ impl Schedule {
         self.bodies += usize::from(keep);
         self.deadlines.insert((deadline, sequence));
         let body = keep.then(|| Arc::clone(entry));
-        let (epoch, bytes) = (entry.epoch, entry.event.len());
-        self.items.insert(sequence, Item { lane, epoch, bytes, deadline, attempts: 0, status: 0, alone: false, load: None, body });
+        let (epoch, time, bytes) = (entry.epoch, entry.time, entry.event.len());
+        self.items.insert(sequence, Item { lane, epoch, bytes, time, deadline, attempts: 0, status: 0, alone: false, load: None, body });
     }
 
     /// Gives up what is past its deadline, but for what is on its way.

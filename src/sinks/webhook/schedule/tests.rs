@@ -34,7 +34,7 @@ fn event(sequence: Sequence, call: u8) -> Arc<Entry> {
 /// Offers an event of a call.
 fn offer(schedule: &mut Schedule, sequence: Sequence, call: u8) {
     schedule.offer(&event(sequence, call), FAR);
-    schedule.looked_at(Cursor { sequence, ..start() });
+    schedule.looked_at(Cursor { sequence, ..start() }, None);
 }
 
 fn answer(status: u16) -> Settled {
@@ -359,7 +359,7 @@ proptest! {
                     offered += 1;
                     calls.insert(offered, call);
                     schedule.offer(&event(offered, call), Timestamp(now.0 + 60 * SECOND));
-                    schedule.looked_at(Cursor { sequence: offered, ..start() });
+                    schedule.looked_at(Cursor { sequence: offered, ..start() }, None);
                 }
                 Happens::Answer(status, which) if !on_their_way.is_empty() => {
                     let load = on_their_way.swap_remove(which % on_their_way.len());

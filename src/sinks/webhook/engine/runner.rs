@@ -1,0 +1,375 @@
+//! One endpoint: reads what it is to be told, and sends it as its schedule says.
+
+use std::future::pending;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio_util::sync::CancellationToken;
+
+use super::feed::{Feed, Piece, Start};
+use super::live::Live;
+use super::sending::{Sender, Sent};
+use super::told::{self, Told};
+use crate::gateway::type_of;
+use crate::journal::{Cursor, Cursors, Entry, JournalError, Position, Sequence};
+use crate::sinks::webhook::Verdict;
+use crate::sinks::webhook::schedule::Effect;
+use crate::telemetry::{Occurrence, Skip};
+use crate::time::Timestamp;
+
+/// How soon what was settled is written down.
+const NOTE: Duration = Duration::from_millis(50);
+/// How often that is synced, and gauges are set.
+const SYNC: Duration = Duration::from_secs(1);
+/// How long a log that cannot be read is left alone.
+const PAUSE: Duration = Duration::from_secs(1);
+/// How long requests may still take when the endpoint stops.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// What it is told to do while it runs.
+#[derive(Debug)]
+pub enum Command {
+    /// Send these once more.
+    Redeliver(Vec<Sequence>),
+}
+
+/// What an endpoint, or a replay to it, goes by.
+pub struct Runner {
+    pub live: Arc<Live>,
+    pub told: Told,
+    pub feed: Feed,
+    /// The name of its cursor.
+    pub cursor: String,
+    pub commands: mpsc::UnboundedReceiver<Command>,
+    /// Deadlines count from here, or from the event, whichever is later.
+    pub since: Timestamp,
+}
+
+type Reading = JoinHandle<Result<Piece, JournalError>>;
+type Fetching = JoinHandle<Vec<Arc<Entry>>>;
+type Sending = FuturesUnordered<Pin<Box<dyn Future<Output = Sent>>>>;
+
+/// What a runner has under way.
+#[derive(Default)]
+struct UnderWay {
+    sending: Sending,
+    reading: Option<Reading>,
+    fetching: Option<Fetching>,
+    saving: Option<JoinHandle<()>>,
+}
+
+/// What was not written down yet.
+#[derive(Clone, Copy, Default)]
+struct Unsaved {
+    /// Something was settled.
+    settled: bool,
+    /// It is not on the device.
+    unsynced: bool,
+}
+
+impl Runner {
+    /// Runs until it is stopped, or all of a replay is done.
+    pub async fn run(mut self, stop: CancellationToken) {
+        let sender = Rc::new(Sender { live: Arc::clone(&self.live), reader: self.feed.reader().clone() });
+        let pace = pace(self.live.endpoint.config.delivery.per_second);
+        let (mut under, mut unsaved) = (UnderWay::default(), Unsaved::default());
+        let mut granted = false;
+        let (mut next_note, mut next_sync) = (Instant::now(), Instant::now());
+        while !stop.is_cancelled() {
+            let now = Timestamp::now();
+            self.take_live();
+            self.read(&mut under, now);
+            self.bury(now, &mut unsaved);
+            let paced = self.send(&sender, pace.as_ref(), &mut granted, &mut under);
+            if self.feed.until().is_some() && self.is_done(&under) {
+                break;
+            }
+            if Instant::now() >= next_sync {
+                next_sync = Instant::now() + SYNC;
+                self.live.set_gauges(self.feed.reader(), now);
+                if under.saving.is_none() && unsaved.unsynced {
+                    under.saving = Some(self.save(Cursors::set));
+                    unsaved = Unsaved::default();
+                }
+            } else if unsaved.settled && under.saving.is_none() && Instant::now() >= next_note {
+                next_note = Instant::now() + NOTE;
+                unsaved.settled = false;
+                under.saving = Some(self.save(Cursors::note));
+            }
+            let wake = self.wake(paced, if unsaved.settled { next_note.min(next_sync) } else { next_sync });
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => {}
+                Some(sent) = under.sending.next(), if !under.sending.is_empty() => {
+                    self.settle(sent);
+                    // What else is there is taken at once.
+                    while let Some(Some(sent)) = futures_util::FutureExt::now_or_never(under.sending.next()) {
+                        self.settle(sent);
+                    }
+                    unsaved = Unsaved { settled: true, unsynced: true };
+                }
+                () = self.feed.filled() => unsaved.unsynced = true,
+                piece = finished(&mut under.reading) => {
+                    under.reading = None;
+                    self.take(piece).await;
+                    unsaved.unsynced = true;
+                }
+                entries = finished(&mut under.fetching) => {
+                    under.fetching = None;
+                    self.offer_again(entries.unwrap_or_default());
+                    unsaved.unsynced = true;
+                }
+                Some(command) = self.commands.recv() => self.obey(command, &mut under),
+                _ = finished(&mut under.saving) => under.saving = None,
+                () = sleep_until(wake) => {}
+            }
+        }
+        self.drain(under).await;
+    }
+
+    /// Takes what the tail has.
+    fn take_live(&mut self) {
+        let live = Arc::clone(&self.live);
+        let mut schedule = live.schedule();
+        while schedule.room() > 0 {
+            let Some(entry) = self.feed.live(schedule.reached().sequence) else { break };
+            self.look_at(&mut schedule, &entry);
+        }
+    }
+
+    /// Has the log read where that is needed and there is room.
+    fn read(&self, under: &mut UnderWay, _now: Timestamp) {
+        if under.reading.is_some() {
+            return;
+        }
+        let (reached, room) = {
+            let schedule = self.live.schedule();
+            (schedule.reached(), schedule.room())
+        };
+        if room > 0 && self.feed.is_behind(reached.sequence) {
+            let (reader, until) = (self.feed.reader().clone(), self.feed.until());
+            under.reading = Some(tokio::task::spawn_blocking(move || Feed::read(&reader, reached, room, until)));
+        }
+    }
+
+    async fn take(&mut self, piece: Result<Result<Piece, JournalError>, tokio::task::JoinError>) {
+        match piece {
+            Ok(Ok(Piece { entries, reached, lost, done })) => {
+                if let Some((first, last)) = lost {
+                    self.lost(first, last);
+                }
+                let live = Arc::clone(&self.live);
+                let mut schedule = live.schedule();
+                for entry in entries {
+                    self.look_at(&mut schedule, &Arc::new(entry));
+                }
+                schedule.looked_at(reached, None);
+                if done {
+                    self.feed.caught_up();
+                }
+            }
+            Ok(Err(error)) => {
+                self.told.gateway.metrics().emit(Occurrence::LogUnreadable { error: &error });
+                sleep(PAUSE).await;
+            }
+            // The runtime ends.
+            Err(_) => {}
+        }
+    }
+
+    fn look_at(&self, schedule: &mut crate::sinks::webhook::schedule::Schedule, entry: &Arc<Entry>) {
+        let plan = &self.live.plan;
+        if !entry.event.is_empty() && plan.wants(entry) == Verdict::Wanted {
+            schedule.offer(entry, self.deadline(entry));
+        }
+        schedule.looked_at(Cursor { journal: self.feed.reader().id(), epoch: entry.epoch, sequence: entry.sequence }, Some(entry.time));
+    }
+
+    fn deadline(&self, entry: &Entry) -> Timestamp {
+        let worth = self.live.plan.deadline(type_of(&entry.event));
+        Timestamp(entry.time.max(self.since).0.saturating_add(u64::try_from(worth.as_micros()).unwrap_or(u64::MAX)))
+    }
+
+    /// Begins with what was set aside before, and what is missing of it.
+    pub fn take_up(&self, parked: Vec<Arc<Entry>>, lost: Option<(Sequence, Sequence)>) {
+        if let Some((first, last)) = lost {
+            self.lost(first, last);
+        }
+        let mut schedule = self.live.schedule();
+        for entry in parked.iter().filter(|entry| !entry.event.is_empty() && self.live.plan.wants(entry) == Verdict::Wanted) {
+            schedule.offer(entry, self.deadline(entry));
+        }
+    }
+
+    /// Tells the endpoint, if it wants to know, and whoever reads our log.
+    fn lost(&self, first: Sequence, last: Sequence) {
+        self.live.metrics.skipped(Skip::Gone, last - first + 1);
+        self.told.gateway.metrics().emit(Occurrence::WebhookGap { webhook: self.live.name(), first, last });
+        let gap = Arc::new(told::gap(self.feed.reader().epoch(), first, last));
+        if self.live.plan.wants(&gap) == Verdict::Wanted {
+            self.live.schedule().offer(&gap, self.deadline(&gap));
+        }
+    }
+
+    fn bury(&self, now: Timestamp, unsaved: &mut Unsaved) {
+        let dead = self.live.schedule().expire(now);
+        if !dead.is_empty() {
+            *unsaved = Unsaved { settled: true, unsynced: true };
+        }
+        dead.into_iter().for_each(|letter| self.told.tell(&self.live, Effect::Dead(letter)));
+    }
+
+    /// Sends what may be sent; when the pace allows more, if it is the pace that does not.
+    fn send(
+        &self,
+        sender: &Rc<Sender>,
+        pace: Option<&DefaultDirectRateLimiter>,
+        granted: &mut bool,
+        under: &mut UnderWay,
+    ) -> Option<Duration> {
+        let mut schedule = self.live.schedule();
+        loop {
+            let now = Timestamp::now();
+            if schedule.wake().is_none_or(|wake| wake > now) {
+                return None;
+            }
+            if let Some(pace) = pace.filter(|_| !*granted) {
+                if let Err(early) = pace.check() {
+                    return Some(early.wait_time_from(governor::clock::Clock::now(&governor::clock::DefaultClock::default())));
+                }
+                *granted = true;
+            }
+            let load = schedule.next(now)?;
+            *granted = false;
+            under.sending.push(Box::pin(Rc::clone(sender).send(load)));
+        }
+    }
+
+    fn settle(&self, sent: Sent) {
+        let Sent { load, lost, settled } = sent;
+        let mut schedule = self.live.schedule();
+        let left = lost.iter().all(|sequence| schedule.skip_event(load, *sequence));
+        let effects = match settled {
+            Some(settled) if left => schedule.settle(load, settled, Timestamp::now()),
+            _ => {
+                schedule.skip(load);
+                Vec::new()
+            }
+        };
+        drop(schedule);
+        effects.into_iter().for_each(|effect| self.told.tell(&self.live, effect));
+    }
+
+    fn obey(&self, command: Command, under: &mut UnderWay) {
+        let Command::Redeliver(sequences) = command;
+        let reader = self.feed.reader().clone();
+        let before = under.fetching.take();
+        under.fetching = Some(tokio::spawn(async move {
+            let mut entries = match before {
+                Some(before) => before.await.unwrap_or_default(),
+                None => Vec::new(),
+            };
+            let read = move || sequences.into_iter().filter_map(|sequence| reader.get(sequence).ok().flatten()).map(Arc::new).collect();
+            let more: Vec<_> = tokio::task::spawn_blocking(read).await.unwrap_or_default();
+            entries.extend(more);
+            entries
+        }));
+    }
+
+    fn offer_again(&self, entries: Vec<Arc<Entry>>) {
+        let mut schedule = self.live.schedule();
+        let now = Timestamp::now();
+        for entry in entries.iter().filter(|entry| !entry.event.is_empty()) {
+            let worth = self.live.plan.deadline(type_of(&entry.event));
+            schedule.offer(entry, Timestamp(now.0.saturating_add(u64::try_from(worth.as_micros()).unwrap_or(u64::MAX))));
+        }
+    }
+
+    fn is_done(&self, under: &UnderWay) -> bool {
+        let schedule = self.live.schedule();
+        self.feed.is_over(schedule.reached().sequence) && schedule.is_idle() && under.fetching.is_none()
+    }
+
+    /// When there is something to do although nothing happens.
+    fn wake(&self, paced: Option<Duration>, at_latest: Instant) -> Instant {
+        let now = Timestamp::now();
+        let due = match paced {
+            Some(pause) => Some(pause),
+            None => self.live.schedule().wake().map(|wake| wake.since(now)),
+        };
+        // The timer of the runtime has milliseconds.
+        due.map_or(at_latest, |due| at_latest.min(Instant::now() + due.max(Duration::from_millis(1))))
+    }
+
+    fn save(&self, how: fn(&Cursors, &str, &Position) -> Result<(), JournalError>) -> JoinHandle<()> {
+        let position = self.live.schedule().position();
+        let (cursors, name) = (self.told.gateway.journal().cursors().clone(), self.cursor.clone());
+        let (metrics, records) = (Arc::clone(self.told.gateway.metrics()), Arc::clone(&self.live.records));
+        tokio::task::spawn_blocking(move || {
+            // What is known as dead is known before it is done.
+            records.flush();
+            if let Err(error) = how(&cursors, &name, &position) {
+                metrics.emit(Occurrence::WebhookCursor { cursor: &name, error: &error });
+            }
+        })
+    }
+
+    /// Waits for what is on its way, and writes down where we are.
+    async fn drain(&self, mut under: UnderWay) {
+        let rest = async {
+            while let Some(sent) = under.sending.next().await {
+                self.settle(sent);
+            }
+        };
+        // What does not answer in time is sent once more after the next start.
+        let _ = timeout(DRAIN, rest).await;
+        if let Some(saving) = under.saving.take() {
+            let _ = saving.await;
+        }
+        let _ = self.save(Cursors::set).await;
+    }
+}
+
+/// Where an endpoint goes on, and what it has set aside.
+///
+/// # Errors
+/// When its cursor or the log cannot be read, in words.
+pub async fn begin(told: &Told, feed: &Feed, cursor: &str) -> Result<Start, String> {
+    let (cursors, reader, name) = (told.gateway.journal().cursors().clone(), feed.reader().clone(), cursor.to_owned());
+    let started = tokio::task::spawn_blocking(move || {
+        let position = cursors.get(&name)?;
+        let is_new = position.is_none();
+        let start = Start::from(&reader, position)?;
+        if is_new {
+            cursors.set(&name, &Position::new(start.reached))?;
+        }
+        Ok::<Start, JournalError>(start)
+    });
+    started.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task::JoinError> {
+    match task {
+        Some(task) => task.await,
+        None => pending().await,
+    }
+}
+
+fn pace(per_second: u32) -> Option<DefaultDirectRateLimiter> {
+    // One at a time: a receiver that wants at most ten a second does not want ten at once.
+    let quota = Quota::per_second(std::num::NonZeroU32::new(per_second)?).allow_burst(std::num::NonZeroU32::MIN);
+    Some(RateLimiter::direct(quota))
+}
+
+/// Locks what no holder leaves broken.
+pub fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,72 @@
+//! One request: its events from the log where they are not at hand, its body, its answer.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Instant;
+
+use super::live::Live;
+use crate::journal::{Entry, Reader, Sequence};
+use crate::sinks::webhook::schedule::{Load, LoadId, Settled};
+use crate::sinks::webhook::{Failed, Fault, PlanFault};
+use crate::telemetry::Skip;
+use crate::time::Timestamp;
+
+/// What requests are made and sent with.
+pub struct Sender {
+    pub live: Arc<Live>,
+    pub reader: Reader,
+}
+
+/// What became of a load.
+pub struct Sent {
+    pub load: LoadId,
+    /// Events that the log no longer has.
+    pub lost: Vec<Sequence>,
+    /// How it went; none when nothing was sent.
+    pub settled: Option<Settled>,
+}
+
+impl Sender {
+    /// Sends a load.
+    pub async fn send(self: Rc<Self>, load: Load) -> Sent {
+        let id = load.id;
+        let (entries, lost) = self.entries(load).await;
+        let sent = Timestamp::now();
+        let began = Instant::now();
+        let entries: Vec<&Entry> = entries.iter().map(Arc::as_ref).collect();
+        if entries.is_empty() {
+            self.live.metrics.skipped(Skip::Gone, lost.len() as u64);
+            return Sent { load: id, lost, settled: None };
+        }
+        let result = match self.live.plan.prepare(&entries, sent) {
+            Ok(prepared) => self.live.client.send(&prepared).await,
+            Err(PlanFault::Nothing) => {
+                self.live.metrics.skipped(Skip::Empty, entries.len() as u64);
+                return Sent { load: id, lost, settled: None };
+            }
+            Err(fault) => Err(Failed { fault: Fault::Template, text: fault.to_string() }),
+        };
+        let settled = Settled { result, sent, took: began.elapsed(), random: fastrand::f64() };
+        Sent { load: id, lost, settled: Some(settled) }
+    }
+
+    /// The events of a load, and those of it that are gone.
+    async fn entries(&self, load: Load) -> (Vec<Arc<Entry>>, Vec<Sequence>) {
+        if load.events.iter().all(|(_, body)| body.is_some()) {
+            return (load.events.into_iter().filter_map(|(_, body)| body).collect(), Vec::new());
+        }
+        let reader = self.reader.clone();
+        let read = tokio::task::spawn_blocking(move || {
+            let (mut entries, mut lost) = (Vec::new(), Vec::new());
+            for (sequence, body) in load.events {
+                // A log that cannot be read now is tried again with the next attempt: until then it looks like one that is gone.
+                match body.or_else(|| reader.get(sequence).ok().flatten().map(Arc::new)).filter(|entry| !entry.event.is_empty()) {
+                    Some(entry) => entries.push(entry),
+                    None => lost.push(sequence),
+                }
+            }
+            (entries, lost)
+        });
+        read.await.unwrap_or_default()
+    }
+}

@@ -22,8 +22,8 @@ async fn what_failed_is_sent_again_under_the_same_id_and_signed_anew() {
     until("all is written down", || {
         webhooks.records.flush();
         let (epoch, sequence) = told[0].0.split_once('-').unwrap();
-        let of_event =
-            webhooks.records.endpoint("crm").unwrap().of_event(epoch.parse().unwrap(), sequence.parse().unwrap(), now()).unwrap();
+        let event = (epoch.parse().unwrap(), sequence.parse().unwrap());
+        let of_event = webhooks.records.endpoint("crm").unwrap().of_event(event, 10, now()).unwrap();
         let outcomes: Vec<Outcome> = of_event.attempts.iter().map(|attempt| attempt.outcome).collect();
         outcomes == [Outcome::Delivered, Outcome::Retry, Outcome::Retry]
     })
@@ -41,8 +41,7 @@ async fn one_call_that_fails_holds_back_no_other() {
     config.retry.pauses_seconds = vec![3600];
     config.filter.types = vec!["call.*".into()];
     webhooks.run(&config).await;
-    let bad = webhooks.play("in_answered").into_iter().find_map(|(_, call)| call).unwrap();
-    let _ = bad;
+    webhooks.play("in_answered");
     receiver.until_sent(1).await;
     let poison = receiver.got()[0].call();
     receiver.answers({

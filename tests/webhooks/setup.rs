@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use callcast::calls::{CallModel, Ids};
 use callcast::cti::{Notice, Observer, SessionId};
 use callcast::ctiqbe::{FRAME_LIMIT, Frame};
-use callcast::gateway::{Gateway, Writer, keys};
+use callcast::gateway::{Gateway, Writer, keys, type_of};
 use callcast::journal::{Journal, Options, SyncMode};
 use callcast::sinks::webhook::control::{Control, Status};
 use callcast::sinks::webhook::engine::GivenUp;
@@ -44,16 +44,13 @@ pub struct Webhooks {
 
 pub fn webhooks() -> Webhooks {
     let folder = tempfile::tempdir().unwrap();
-    Webhooks { _folder: Some(folder), ..webhooks_in(folder_of(&tempfile::tempdir().unwrap().keep())) }
-}
-
-fn folder_of(path: &Path) -> Options {
-    Options { sync: SyncMode::Never, ..Options::new(path) }
+    let webhooks = webhooks_in(folder.path());
+    Webhooks { _folder: Some(folder), ..webhooks }
 }
 
 /// On a log that stays.
-pub fn webhooks_in(options: Options) -> Webhooks {
-    let journal = Journal::open(options).unwrap();
+pub fn webhooks_in(folder: &Path) -> Webhooks {
+    let journal = Journal::open(Options { sync: SyncMode::Never, ..Options::new(folder) }).unwrap();
     let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), journal, Metrics::new().unwrap()));
     let records = Records::open(gateway.journal().directory(), &Common::default(), Arc::clone(gateway.metrics())).unwrap();
     let records = Arc::new(records);
@@ -101,6 +98,8 @@ impl Webhooks {
         }
         let next = self.gateway.reader().range().next;
         let entries = (from..next).filter_map(|place| self.gateway.reader().get(place).unwrap());
+        // What becomes of webhooks is told among them, and not sent to who does not ask for it.
+        let entries = entries.filter(|entry| !type_of(&entry.event).starts_with("callcast.webhook."));
         entries
             .map(|entry| {
                 let call = entry.keys.iter().find(|(space, _)| *space == keys::CALL).map(|(_, call)| format!("{call:?}"));

@@ -1,12 +1,14 @@
 //! What is taken from an answer, and what is said when there is none.
 
 use std::error::Error;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use hyper::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-use crate::sinks::webhook::Answer;
+use super::tls;
+use crate::sinks::webhook::{Answer, Failed, Fault};
 
 /// So many bytes may come before an answer's head is whole, those of heads before it (1xx) included.
 pub(super) const HEAD: u64 = 64 * 1024;
@@ -38,7 +40,17 @@ pub(super) fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn Error +
     std::iter::successors(Some(first), |error| (*error).source())
 }
 
-/// What went wrong, down to its cause. hyper names no URL in it.
+/// Why there is no answer. hyper names no URL in it.
+pub(super) fn failed(error: &hyper::Error) -> Failed {
+    // With TLS 1.3 a client's certificate is refused after the handshake.
+    let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(io) = io.filter(|io| tls::is_of_tls(io)) {
+        return Failed { fault: Fault::Tls, text: tls::explain(io) };
+    }
+    Failed { fault: Fault::Broken, text: explain(error) }
+}
+
+/// What went wrong, down to its cause.
 pub(super) fn explain(error: &hyper::Error) -> String {
     format!("no answer: {}", causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }

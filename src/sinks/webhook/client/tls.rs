@@ -157,10 +157,19 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// Why a handshake failed, in words that name the cure.
+/// Whether it was TLS that failed.
+pub(super) fn is_of_tls(error: &io::Error) -> bool {
+    fault(error).is_some()
+}
+
+fn fault(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why TLS failed, in words that name the cure.
 pub(super) fn explain(error: &io::Error) -> String {
     use rustls::Error as E;
-    let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<E>()) else {
+    let Some(fault) = fault(error) else {
         return format!("it ended the TLS handshake ({error}); is this a port of HTTPS?");
     };
     match fault {
@@ -172,7 +181,8 @@ pub(super) fn explain(error: &io::Error) -> String {
         E::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             "none of the keys in its chain is one of `network.pins`; if its key was changed, add the pin of the new one".to_owned()
         }
-        E::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // The other is an authority with the name of ours and another key.
+        E::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate was not signed by an authority that we trust; name that authority in `network.ca_file`".to_owned()
         }
         E::InvalidCertificate(CertificateError::ExpiredContext { .. } | CertificateError::Expired) => {

@@ -160,8 +160,10 @@ fn a_metadata_address_is_let_in_by_no_wider_network() {
         config.network.allow = vec![wide.into()];
         assert!(wrong(&config).contains("keeps credentials"), "{wide}");
     }
-    config.network.allow = vec!["169.254.169.254/32".into()];
-    Client::new(&config).unwrap();
+    for exact in ["169.254.169.254/32", "169.254.169.254"] {
+        config.network.allow = vec![exact.into()];
+        Client::new(&config).unwrap();
+    }
 }
 
 #[test]

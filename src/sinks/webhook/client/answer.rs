@@ -54,3 +54,38 @@ pub(super) fn failed(error: &hyper::Error) -> Failed {
 pub(super) fn explain(error: &hyper::Error) -> String {
     format!("no answer: {}", causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(status: StatusCode, headers: &[(HeaderName, &str)]) -> Option<Duration> {
+        retry_after(status, &headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect())
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_as_a_time() {
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(asked(busy, &[(RETRY_AFTER, "120")]), Some(Duration::from_secs(120)));
+        assert_eq!(asked(busy, &[(RETRY_AFTER, "0")]), Some(Duration::ZERO));
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(asked(busy, &[(RETRY_AFTER, past)]), Some(Duration::ZERO));
+        assert_eq!(asked(busy, &[(RETRY_AFTER, past), (DATE, "Sun, 06 Nov 1994 08:49:07 GMT")]), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_is_no_pause_is_passed_over() {
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        for value in ["", "soon", "-1", "1.5", "1e9"] {
+            assert_eq!(asked(busy, &[(RETRY_AFTER, value)]), None, "{value}");
+        }
+        assert_eq!(asked(busy, &[]), None);
+        assert_eq!(asked(StatusCode::OK, &[(RETRY_AFTER, "120")]), None);
+    }
+
+    #[test]
+    fn a_pause_too_long_for_a_number_is_a_long_one() {
+        let pause = asked(StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "99999999999999999999999999")]);
+        assert!(pause.is_some_and(|pause| pause > Duration::from_secs(86_400)));
+    }
+}

@@ -196,3 +196,30 @@ pub(super) fn explain(error: &io::Error) -> String {
         other => format!("TLS failed: {other}"),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_may_lack_its_padding() {
+        let padded = format!("sha256/{}", STANDARD.encode([7; 32]));
+        assert_eq!(pin(&padded).unwrap(), [7; 32]);
+        assert_eq!(pin(padded.trim_end_matches('=')).unwrap(), [7; 32]);
+        for wrong in ["", "sha256/", "sha256/AAAA", "sha1/AAAA", "sha256//////"] {
+            assert!(pin(wrong).unwrap_err().to_string().contains("no pin"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_an_anchor_is_hashed_as_that_of_a_certificate() {
+        for kind in [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_RSA_SHA256] {
+            let key = rcgen::KeyPair::generate_for(kind).unwrap();
+            let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate.der().clone()).unwrap();
+            let whole = EndEntityCert::try_from(certificate.der()).unwrap().subject_public_key_info();
+            assert_eq!(sequence(&roots.roots[0].subject_public_key_info), whole.as_ref());
+        }
+    }
+}

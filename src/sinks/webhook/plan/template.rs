@@ -14,6 +14,7 @@ use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::error::{PlanError, PlanFault};
 use super::names;
+use super::scan::{self, Kind};
 
 /// Work of one rendering, in minijinja's measure: about one for an instruction or 64 bytes. The ready templates take less than 2 % of it.
 const FUEL: u64 = 50_000;
@@ -104,14 +105,30 @@ impl Template {
         }
         environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| refused(&error, name, source))?;
         let asked = environment.get_template(name).map_err(|error| refused(&error, name, source))?.undeclared_variables(true);
-        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
-        let mut asked: Vec<&String> = asked.iter().filter(|name| !globals.contains(&name.as_str())).collect();
-        asked.sort();
-        for path in asked {
-            if let Some(problem) = names::problem(path) {
-                let (line, column) = place(source, source.find(path.as_str()).unwrap_or_default());
-                return Err(PlanError::Template { name: name.into(), line, column, problem });
+        let words = scan::template(source);
+        let refused = |at: usize, problem: String| {
+            let (line, column) = place(source, at);
+            Err(PlanError::Template { name: name.into(), line, column, problem })
+        };
+        for word in &words {
+            let what = match word.kind {
+                Kind::Filter => "filter",
+                Kind::Test => "test",
+                Kind::Path => continue,
+            };
+            if !has(&environment, what, word.text) {
+                return refused(word.at, format!("there is no {what} {:?}; docs/webhooks.md says where all are described", word.text));
             }
+        }
+        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+        let unknown = |path: &str| Some(path).filter(|path| !globals.contains(path)).and_then(names::problem);
+        let place_of = |path: &str| {
+            let is = |text: &str| text.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            words.iter().find(|word| word.kind == Kind::Path && is(word.text)).map_or(0, |word| word.at)
+        };
+        let unknown = asked.iter().filter_map(|path| unknown(path).map(|problem| (place_of(path), problem)));
+        if let Some((at, problem)) = unknown.min() {
+            return refused(at, problem);
         }
         Ok(Self { environment, name: name.into() })
     }
@@ -160,6 +177,12 @@ fn environment() -> Environment<'static> {
         serde_json::to_string(&value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
     });
     environment
+}
+
+/// Whether there is a filter or test of this name: there are tests for that.
+fn has(environment: &Environment<'_>, what: &str, name: &str) -> bool {
+    let expression = environment.compile_expression_owned(format!("name is {what}"));
+    expression.and_then(|expression| expression.eval(Value::from_pairs([("name", name)]))).is_ok_and(|has| has.is_true())
 }
 
 fn empty(value: &Value) -> bool {
@@ -265,11 +288,12 @@ mod tests {
     #[test]
     fn an_error_is_refused_with_its_line_and_column() {
         assert!(
-            refused("{\n  {{ id | nosuch }}\n}").starts_with("template body, line 2, column 8: unknown filter"),
+            refused("{\n  {{ id | nosuch }}\n}").starts_with("template body, line 2, column 11: there is no filter \"nosuch\""),
             "{}",
             refused("{\n  {{ id | nosuch }}\n}")
         );
         assert!(refused("é{% if %}").starts_with("template body, line 1, column 8: syntax error"), "{}", refused("é{% if %}"));
+        assert!(refused("{% if id is nosuch %}{% endif %}").starts_with("template body, line 1, column 13: there is no test \"nosuch\""));
         assert!(refused("a\n {{ data.remote.nubmer }}").starts_with("template body, line 2, column 5: the data.remote of events"));
     }
 

@@ -398,3 +398,23 @@ async fn only_admins_see_webhooks() {
     }
     assert_eq!(request_at(admins.edge.address, "GET", WEBHOOKS, &admins.viewers()).await.status, 404, "the API's listener has none of it");
 }
+
+#[tokio::test]
+async fn the_cursor_of_a_webhook_is_the_webhooks_until_that_is_deleted() {
+    let admins = admins().await;
+    let cursors = admins.edge.gateway.journal().cursors().clone();
+    let reached = admins.edge.gateway.reader().cursor(1);
+    for name in ["webhook-crm", "webhook-crm.replay", "webhook-gone"] {
+        cursors.set(name, &callcast::journal::Position::new(reached)).unwrap();
+    }
+    let back = json!({"reached": reached.to_string()}).to_string();
+    for name in ["webhook-crm", "webhook-crm.replay"] {
+        let path = format!("/admin/v1/cursors/{name}");
+        for (method, body) in [("PUT", back.as_str()), ("DELETE", "")] {
+            let (status, code, message) = admins.refused(method, &path, body).await;
+            assert_eq!((status, code.as_str()), (409, "of_webhook"), "{message}");
+            assert!(message.contains("replay"), "{message}");
+        }
+    }
+    assert_eq!(admins.ask("DELETE", "/admin/v1/cursors/webhook-gone", "").await.status, 204);
+}

@@ -136,6 +136,14 @@ async fn one_that_was_given_up_says_why_and_is_resumed() {
 }
 
 #[tokio::test]
+async fn to_resume_one_that_runs_closes_its_breaker() {
+    let admins = admins().await;
+    admins.control.told().breaker = Breaker::Open;
+    let resumed = admins.done("POST", "/admin/v1/webhooks/crm/resume", &Value::Null).await;
+    assert_eq!(resumed["status"]["breaker"], "closed");
+}
+
+#[tokio::test]
 async fn a_mistake_in_a_webhook_is_told_with_what_is_right_and_changes_nothing() {
     let admins = admins().await;
     let before = admins.done("GET", WEBHOOKS, &Value::Null).await;

@@ -20,6 +20,7 @@ pub fn check(common: &Common, webhooks: &[webhook::Config]) -> Vec<ConfigError> 
         ("keep_attempts_hours", common.keep_attempts_hours),
         ("keep_attempts_mib", common.keep_attempts_mib),
         ("keep_dead_hours", common.keep_dead_hours),
+        ("keep_dead_mib", common.keep_dead_mib),
     ];
     errors.extend(kept.iter().filter(|(_, kept)| *kept == 0).map(|(key, _)| ConfigError::WebhooksKeepNothing(key)));
     errors

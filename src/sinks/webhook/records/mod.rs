@@ -34,8 +34,6 @@ pub use one::{EndpointRecords, Listed, OfEvent, Page, Wanted};
 const PAUSE: Duration = Duration::from_millis(100);
 /// How often is looked for what is too old.
 const SWEEP: Duration = Duration::from_secs(600);
-/// Dead letters are small and never given up but by age.
-const NO_LIMIT: u64 = u64::MAX;
 
 /// What can go wrong with records.
 #[derive(Debug, Error)]
@@ -115,7 +113,7 @@ impl Records {
         let shared = Arc::new(Shared {
             folder: journal.join(endpoint::FOLDER),
             attempts: Keep { age: hours(common.keep_attempts_hours), bytes: u64::from(common.keep_attempts_mib) << 20 },
-            dead: Keep { age: hours(common.keep_dead_hours), bytes: NO_LIMIT },
+            dead: Keep { age: hours(common.keep_dead_hours), bytes: u64::from(common.keep_dead_mib) << 20 },
             disk,
             metrics,
             endpoints: Mutex::default(),

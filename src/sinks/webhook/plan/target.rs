@@ -32,7 +32,7 @@ const OF_THE_CONNECTION: [&str; 13] = [
 #[derive(Debug)]
 enum Made<T> {
     Fixed(T),
-    Of(Template),
+    Of(Box<Template>),
 }
 
 /// Where a request goes.
@@ -56,7 +56,7 @@ impl Target {
         for (name, value) in &config.headers {
             match note(header(config, name, value), problems) {
                 Some((name, Made::Fixed(value))) => drop(headers.insert(name, value)),
-                Some((name, Made::Of(template))) => made.push((name, template)),
+                Some((name, Made::Of(template))) => made.push((name, *template)),
                 None => {}
             }
         }
@@ -137,7 +137,7 @@ fn method(text: &str) -> Result<Made<Method>, PlanError> {
         return Ok(Made::Fixed(Method::POST));
     }
     if Template::is_one(text) {
-        return Template::text("method", text).map(Made::Of);
+        return Template::text("method", text).map(|template| Made::Of(template.into()));
     }
     known(text).map(Made::Fixed).ok_or_else(|| PlanError::Method(text.chars().take(40).collect()))
 }
@@ -165,7 +165,7 @@ fn url(text: &str) -> Result<(Made<Url>, Option<Url>), PlanError> {
     let end = rest.find(['/', '?', '#', '\\']).ok_or(LITERAL)?;
     let authority = rest.get(..end).unwrap_or_default();
     let origin = parse(&format!("{scheme}://{authority}/"))?;
-    Ok((Made::Of(Template::url("url", text)?), Some(origin)))
+    Ok((Made::Of(Template::url("url", text)?.into()), Some(origin)))
 }
 
 fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Made<HeaderValue>), PlanError> {
@@ -188,7 +188,7 @@ fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Ma
     let place = format!("headers.{name}");
     let text = read(&place, value)?;
     if Template::is_one(&text) {
-        return Ok((parsed, Made::Of(Template::text(&place, &text)?)));
+        return Ok((parsed, Made::Of(Template::text(&place, &text)?.into())));
     }
     let value = HeaderValue::from_bytes(text.trim().as_bytes())
         .map_err(|_| refused("has a value with control characters: it has to be one line"))?;

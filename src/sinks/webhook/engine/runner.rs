@@ -26,7 +26,7 @@ use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
 
 /// How soon what was settled is written down.
-const NOTE: Duration = Duration::from_millis(50);
+const NOTE: Duration = Duration::from_millis(20);
 /// How often that is synced, and gauges are set.
 const SYNC: Duration = Duration::from_secs(1);
 /// How long a log that cannot be read is left alone.
@@ -107,7 +107,7 @@ impl Runner {
         while !stop.is_cancelled() {
             let now = Timestamp::now();
             self.take_live();
-            self.read(&mut under, now);
+            self.read(&mut under);
             self.bury(now, &mut unsaved);
             let paced = self.send(&sender, pace.as_ref(), &mut granted, &mut under);
             if self.feed.until().is_some() && self.is_done(&under) {
@@ -160,13 +160,13 @@ impl Runner {
     }
 
     /// Has the log read where that is needed and there is room.
-    fn read(&self, under: &mut UnderWay, _now: Timestamp) {
+    fn read(&self, under: &mut UnderWay) {
         if under.reading.is_some() {
             return;
         }
         let (reached, room) = {
             let schedule = self.live.schedule();
-            (schedule.reached(), schedule.room())
+            (schedule.reached(), schedule.wanted())
         };
         if room > 0 && self.feed.is_behind(reached.sequence) {
             let (reader, until) = (self.feed.reader().clone(), self.feed.until());

@@ -163,6 +163,11 @@ impl Schedule {
         if self.circuit.is_closed() { room.min(BODIES.saturating_sub(self.bodies)) } else { room }
     }
 
+    /// How many events the log is to be read for now: many at a time, before what there is runs out.
+    pub fn wanted(&self) -> usize {
+        if self.circuit.is_closed() && self.bodies > BODIES / 2 { 0 } else { self.room() }
+    }
+
     /// The last event that was looked at.
     pub fn reached(&self) -> Cursor {
         self.reached

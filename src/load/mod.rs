@@ -17,12 +17,14 @@ pub mod lockstep;
 pub mod memory;
 pub mod pipeline;
 mod play;
+mod player;
 mod reader;
 mod reconnect;
 mod relay;
 mod seen;
 mod serve;
 mod slow;
+mod webhook;
 
 use std::net::SocketAddr;
 
@@ -35,6 +37,7 @@ pub use pipeline::PipelineArgs;
 pub use reconnect::ReconnectArgs;
 pub use serve::ServeArgs;
 pub use slow::SlowArgs;
+pub use webhook::RateArgs;
 
 /// What to measure.
 #[derive(Debug, Subcommand)]
@@ -51,6 +54,8 @@ pub enum LoadArgs {
     Reconnect(ReconnectArgs),
     /// One client that stops reading among others
     Slow(SlowArgs),
+    /// Deliveries of webhooks a second, against hyper alone
+    WebhookRate(RateArgs),
 }
 
 /// A measurement that could not be made.
@@ -130,5 +135,6 @@ pub async fn run(args: LoadArgs) -> Result<(), LoadError> {
         LoadArgs::Pipeline(args) => pipeline::run(&args).await,
         LoadArgs::Reconnect(args) => reconnect::run(&args).await,
         LoadArgs::Slow(args) => slow::run(&args).await,
+        LoadArgs::WebhookRate(args) => webhook::rate(&args).await,
     }
 }

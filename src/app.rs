@@ -5,6 +5,7 @@
 //! | one for each CTI session (`cti::run`) | its socket, its timers, a reload | the gateway, by call |
 //! | the auditor (`auditor::run`) | its timer | the gateway, by call; the sessions, which devices to ask, without waiting |
 //! | keys of issuers (`access::Access::run`) | its timer, a reload | whoever asks for them |
+//! | the webhooks' thread (`sinks::webhook::Engine`) | the log's tail, receivers, timers | receivers; the gateway, by call |
 //! | the HTTP server (`api::Server::run`) | connections, a reload of certificates | |
 //! | one for each WebSocket client | its mailbox, its socket | its client |
 
@@ -23,6 +24,10 @@ use crate::gateway::{Gateway, revive};
 use crate::health::{self, Sessions};
 use crate::journal::{Journal, JournalError};
 use crate::numbers::{self, NumberPlan};
+use crate::sinks::webhook::engine::GivenUp;
+use crate::sinks::webhook::records::{Records, RecordsError};
+use crate::sinks::webhook::store::{Store, StoreError};
+use crate::sinks::webhook::{Engine, Registry};
 use crate::telemetry::{Metrics, MetricsError};
 use crate::time::Timestamp;
 use crate::{api, auditor};
@@ -45,6 +50,12 @@ pub enum AppError {
     /// The system gives no thread.
     #[error("cannot start a thread: {0}; raise the limit on processes (TasksMax, ulimit -u)")]
     Thread(std::io::Error),
+    /// What is kept of webhooks cannot be read.
+    #[error(transparent)]
+    Webhooks(#[from] StoreError),
+    /// What was done about webhooks cannot be kept.
+    #[error(transparent)]
+    WebhookRecords(#[from] RecordsError),
     /// Metrics cannot be set up.
     #[error(transparent)]
     Metrics(#[from] MetricsError),
@@ -65,8 +76,44 @@ pub struct App {
     sessions: Sessions,
     server: api::Server,
     access: Arc<Access>,
+    webhooks: Webhooks,
     orders: Vec<mpsc::Sender<cti::Command>>,
     commands: Vec<mpsc::Receiver<cti::Command>>,
+}
+
+/// The endpoints that events are sent to.
+struct Webhooks {
+    engine: Arc<Engine>,
+    registry: Arc<Registry>,
+    given_up: mpsc::UnboundedReceiver<GivenUp>,
+}
+
+impl Webhooks {
+    fn new(config: &Config, gateway: &Arc<Gateway>) -> Result<Self, AppError> {
+        let folder = gateway.journal().directory();
+        let records = Arc::new(Records::open(folder, &config.webhook_common, Arc::clone(gateway.metrics()))?);
+        let (engine, given_up) = Engine::start(Arc::clone(gateway), Arc::clone(&records)).map_err(AppError::Thread)?;
+        let store = Store::open(folder, &config.webhooks, &config.path)?;
+        let control = Arc::clone(&engine);
+        let registry = Arc::new(Registry::new(store, control, records, Arc::clone(gateway.metrics())));
+        Ok(Self { engine, registry, given_up })
+    }
+
+    /// Runs them until `stop`, and then until what is on its way was answered.
+    async fn run(mut self, stop: CancellationToken) {
+        self.registry.start();
+        loop {
+            tokio::select! {
+                () = stop.cancelled() => break,
+                Some(GivenUp { name, disabled }) = self.given_up.recv() => {
+                    let registry = Arc::clone(&self.registry);
+                    // What cannot be written down is told by whoever finds that out; it is given up again after the next start.
+                    let _ = tokio::task::spawn_blocking(move || registry.disable(&name, disabled).is_ok()).await;
+                }
+            }
+        }
+        self.engine.drain().await;
+    }
 }
 
 /// Commands that may wait for a session: one question for devices, and one reload.
@@ -118,8 +165,10 @@ impl App {
         let server = api::Server::bind(config.api.clone(), Arc::clone(&gateway), Arc::new(sessions.clone())).await?;
         let server = server.with_access(Arc::clone(&access)).with_admin(&config.admin).await?;
         let server = server.with_metrics(health::metrics(sessions.clone(), Arc::clone(&gateway)));
+        let webhooks = Webhooks::new(&config, &gateway)?;
+        let server = server.with_webhooks(Arc::clone(&webhooks.registry));
         let (orders, commands) = config.sessions.iter().map(|_| mpsc::channel(COMMANDS)).unzip();
-        Ok(Self { config, gateway, sessions, server, access, orders, commands })
+        Ok(Self { config, gateway, sessions, server, access, webhooks, orders, commands })
     }
 
     /// Where it listens for browsers.
@@ -153,7 +202,7 @@ impl App {
     /// # Errors
     /// When a session cannot even begin: what it needs from files is missing. One that loses its cluster is no error.
     pub async fn run(self, shutdown: CancellationToken) -> Result<(), AppError> {
-        let Self { config, gateway, sessions, server, access, orders, commands } = self;
+        let Self { config, gateway, sessions, server, access, webhooks, orders, commands } = self;
         // When it goes, at the end of this, all that was found is written.
         let _writer = gateway.start_writer().map_err(AppError::Thread)?;
         let mut tasks = JoinSet::new();
@@ -170,6 +219,7 @@ impl App {
         // The server outlives the sessions: their last events still reach its clients.
         let stop_server = CancellationToken::new();
         let server = tokio::spawn(server.run(stop_server.clone()));
+        let webhooks = tokio::spawn(webhooks.run(stop_server.clone()));
         let mut failed = Ok(());
         while let Some(ended) = tasks.join_next().await {
             if let Ok(Err(error)) = ended {
@@ -180,7 +230,7 @@ impl App {
         shutdown.cancelled().await;
         stop_server.cancel();
         // A task of ours does not panic; were it to, there would be nothing left to wait for.
-        let _ = tokio::join!(auditor, keys, server);
+        let _ = tokio::join!(auditor, keys, server, webhooks);
         failed
     }
 }

@@ -21,14 +21,13 @@ use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::TokioExecutor;
 use jsonwebtoken::Algorithm;
 use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject as _;
 use rustls::{ClientConfig, RootCertStore};
 use tokio::sync::{Mutex, Notify};
 use tokio::time::{sleep, timeout};
 
 use super::config::{IssuerConfig, IssuerError, fetchable};
 use super::keys::{KeyError, KeySet, LARGEST};
+use crate::pem;
 use crate::telemetry::{Metrics, Occurrence};
 use crate::time::Timestamp;
 
@@ -178,11 +177,8 @@ fn tls(ca_file: Option<&Path>) -> Result<ClientConfig, KeyError> {
     let fault =
         |error: &dyn fmt::Display| KeyError::Fetch { url: path.display().to_string(), fault: format!("{error}: certificates in PEM") };
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| fault(&error))? {
-        roots.add(certificate.map_err(|error| fault(&error))?).map_err(|error| fault(&error))?;
-    }
-    if roots.is_empty() {
-        return Err(fault(&"there is no certificate in it"));
+    for certificate in pem::certificates(path).map_err(|error| fault(&error))? {
+        roots.add(certificate).map_err(|error| fault(&error))?;
     }
     Ok(builder.with_root_certificates(roots).with_no_client_auth())
 }

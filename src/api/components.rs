@@ -4,7 +4,7 @@
 
 use serde_json::{Map, Value as Json, json};
 
-use super::{calls, devices};
+use super::{calls, devices, webhooks};
 use crate::schemas::{self, ENVELOPE, SCHEMAS};
 
 /// Schemas by name.
@@ -159,6 +159,7 @@ pub fn answers() -> Components {
         ("erase_request", erase_request()),
         ("erased", erased()),
     ];
+    components.extend(webhooks::schemas::all().into_iter().map(|(name, schema)| (name.to_owned(), schema)));
     // `device`, `user` and `call` are the names of what events have: those of the API are told apart.
     components
         .extend(made.map(|(name, schema)| (if components_of_events(name) { format!("api_{name}") } else { name.to_owned() }, schema)));

@@ -12,7 +12,7 @@
 //! | `/readyz` | 200 or 503, and a body that says why: [`Report`] |
 //!
 //! On a listener of its own, for admins: `/metrics` in Prometheus' text format, `/healthz` and `/readyz`, and what needs a token with admin
-//! rights: `/admin/v1/cursors`, `/admin/v1/cursors/{name}` and `/admin/v1/erase`.
+//! rights: `/admin/v1/cursors`, `/admin/v1/cursors/{name}`, `/admin/v1/erase` and `/admin/v1/webhooks`.
 //!
 //! Who may see what, [`crate::access`] says; where nothing is configured everybody may see everything, and the listener has to be on
 //! loopback. What a browser could be tricked into is refused: a `Host` that is not ours (DNS rebinding) and a WebSocket from a foreign
@@ -21,6 +21,7 @@
 mod admin;
 mod asyncapi;
 mod auth;
+mod body;
 mod calls;
 mod components;
 mod config;
@@ -45,6 +46,7 @@ mod sharing;
 mod tls;
 mod upkeep;
 mod users;
+mod webhooks;
 
 pub use admin::AdminConfig;
 pub use config::{Config, PageConfig};

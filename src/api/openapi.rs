@@ -59,6 +59,25 @@ const fn named(
     Answers { operation, name: Some(name), status: "200", text, content, errors, body: None }
 }
 
+const fn of_webhook(
+    operation: &'static str,
+    status: &'static str,
+    text: &'static str,
+    content: Content,
+    errors: &'static [(&'static str, &'static str)],
+    body: Option<(&'static str, &'static str)>,
+) -> Answers {
+    Answers { operation, name: Some("The webhook's name."), status, text, content, errors, body }
+}
+
+const NO_WEBHOOK: (&str, &str) = ("404", "There is no such webhook.");
+const OF_FILE: (&str, &str) = ("409", "It is in the configuration's file, which is named: change it there.");
+const NO_STORE: (&str, &str) =
+    ("503", "The disk refuses, there are no webhooks here, or the keys to check the token with cannot be had now.");
+const BAD_WEBHOOK: (&str, &str) = ("400", "It is no webhook that can work, or leads to files or the environment.");
+const BAD_BODY: (&str, &str) = ("400", "The body is not what is understood.");
+const BAD_ADDRESS: (&str, &str) = ("400", "Something is wrong with the address.");
+
 const CURSOR_NAME: &str = "The cursor's name: up to 64 small letters, digits, `-`, `_` and `.`, a letter or digit first.";
 const BAD_NAME: (&str, &str) = ("400", "No cursor can have this name.");
 const NO_CURSOR: (&str, &str) = ("404", "There is no such cursor.");
@@ -157,6 +176,77 @@ const ANSWERS: &[Answers] = &[
             ],
         )
     },
+    answers("listWebhooks", "All webhooks, by name.", Content::Json("webhook_list"), &[NO_STORE]),
+    Answers {
+        status: "201",
+        body: Some(("webhook_config", "The webhook.")),
+        ..answers(
+            "addWebhook",
+            "The webhook.",
+            Content::Json("webhook_state"),
+            &[BAD_WEBHOOK, SLOW, ("409", "There is one of that name, or there are too many."), TOO_LONG, NO_STORE],
+        )
+    },
+    of_webhook("getWebhook", "200", "The webhook.", Content::Json("webhook_state"), &[NO_WEBHOOK, NO_STORE], None),
+    of_webhook(
+        "setWebhook",
+        "200",
+        "The webhook.",
+        Content::Json("webhook_state"),
+        &[BAD_WEBHOOK, NO_WEBHOOK, SLOW, OF_FILE, TOO_LONG, NO_STORE],
+        Some(("webhook_config", "The whole webhook. What is a secret may be sent as it was told: then it stays.")),
+    ),
+    of_webhook("deleteWebhook", "204", "It is gone.", Content::Nothing, &[NO_WEBHOOK, OF_FILE, NO_STORE], None),
+    of_webhook("pauseWebhook", "200", "The webhook.", Content::Json("webhook_state"), &[NO_WEBHOOK, NO_STORE], None),
+    of_webhook(
+        "resumeWebhook",
+        "200",
+        "The webhook.",
+        Content::Json("webhook_state"),
+        &[("400", "Something is wrong with the address, or the webhook cannot work."), NO_WEBHOOK, NO_STORE],
+        None,
+    ),
+    of_webhook("testWebhook", "200", "How it went.", Content::Json("webhook_test"), &[NO_WEBHOOK, NO_STORE], None),
+    of_webhook(
+        "replayWebhook",
+        "202",
+        "It is under way.",
+        Content::Json("webhook_replayed"),
+        &[BAD_BODY, NO_WEBHOOK, SLOW, ("409", "Another replay is under way."), TOO_LONG, NO_STORE],
+        Some(("webhook_replay", "From where to where.")),
+    ),
+    of_webhook(
+        "listWebhookAttempts",
+        "200",
+        "A page of attempts.",
+        Content::Json("webhook_attempts"),
+        &[BAD_ADDRESS, NO_WEBHOOK, NO_STORE],
+        None,
+    ),
+    of_webhook(
+        "listWebhookDead",
+        "200",
+        "A page of dead letters.",
+        Content::Json("webhook_dead_list"),
+        &[BAD_ADDRESS, NO_WEBHOOK, NO_STORE],
+        None,
+    ),
+    of_webhook(
+        "redeliverWebhookDead",
+        "202",
+        "It is under way.",
+        Content::Json("webhook_redelivered"),
+        &[BAD_BODY, NO_WEBHOOK, SLOW, TOO_LONG, NO_STORE],
+        Some(("webhook_redeliver", "Which.")),
+    ),
+    of_webhook(
+        "explainWebhookEvent",
+        "200",
+        "How it stands.",
+        Content::Json("webhook_why"),
+        &[BAD_ADDRESS, ("404", "There is no such webhook, or nothing is known of the event."), NO_STORE],
+        None,
+    ),
 ];
 
 static DOCUMENT: LazyLock<Bytes> = LazyLock::new(|| serde_json::to_vec_pretty(&document()).unwrap_or_default().into());

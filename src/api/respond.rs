@@ -84,6 +84,13 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     with(status, "application/json", serde_json::to_vec(body).unwrap_or_default())
 }
 
+/// Something was deleted.
+pub fn gone() -> Response<Body> {
+    let mut response = with(StatusCode::NO_CONTENT, "application/json", "");
+    response.headers_mut().remove(CONTENT_TYPE);
+    response
+}
+
 #[derive(Serialize)]
 struct Problem<'a> {
     error: Details<'a>,

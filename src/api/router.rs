@@ -18,6 +18,7 @@ use super::routes::{self, Found, ROUTES};
 use super::{page, schemas, sharing};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
+use crate::sinks::webhook::Registry;
 use crate::sinks::websocket;
 
 /// Writes further metrics in Prometheus' text format.
@@ -42,6 +43,8 @@ pub struct Context {
     pub clients: Arc<Semaphore>,
     /// A permit per answer that takes a while: [`READS`].
     pub reads: Arc<Semaphore>,
+    /// Where there are webhooks.
+    pub webhooks: Option<Arc<Registry>>,
     /// The permit of whoever erases.
     pub erasing: Arc<Semaphore>,
     /// Connections and clients.

@@ -10,7 +10,7 @@ use hyper::{Method, Request, Response, StatusCode};
 use super::query::{Parameter, Query};
 use super::respond::{self, Body};
 use super::router::Context;
-use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, upkeep, users};
+use super::{asyncapi, auth, calls, devices, events, handshake, me, openapi, operations, schemas, upkeep, users, webhooks};
 use crate::access::Principal;
 
 /// Something that is served.
@@ -100,6 +100,19 @@ pub static ADMIN_ROUTES: &[Route] = &[
     route!(PUT "/admin/v1/cursors/{name}" "setCursor" Admin Some(&[]), "Sets a cursor, or sets it back, so that everything since is told again.", upkeep::set),
     route!(DELETE "/admin/v1/cursors/{name}" "deleteCursor" Admin Some(&[]), "Forgets a cursor.", upkeep::delete),
     route!(POST "/admin/v1/erase" "erase" Admin Some(upkeep::ERASE), "Removes what persons left in the log. It cannot be had back.", upkeep::erase),
+    route!(GET "/admin/v1/webhooks" "listWebhooks" Admin Some(&[]), "Webhooks, and how they stand.", webhooks::list),
+    route!(POST "/admin/v1/webhooks" "addWebhook" Admin Some(&[]), "Adds a webhook. It gets what happens from now on.", webhooks::add),
+    route!(GET "/admin/v1/webhooks/{name}" "getWebhook" Admin Some(&[]), "A webhook, and how it stands.", webhooks::one),
+    route!(PUT "/admin/v1/webhooks/{name}" "setWebhook" Admin Some(&[]), "Changes a webhook: it is all that is sent. It goes on where it stands.", webhooks::replace),
+    route!(DELETE "/admin/v1/webhooks/{name}" "deleteWebhook" Admin Some(&[]), "Deletes a webhook, and what is known of its attempts.", webhooks::delete),
+    route!(POST "/admin/v1/webhooks/{name}/pause" "pauseWebhook" Admin Some(&[]), "Sends nothing more. Events wait in the log as long as that keeps them.", webhooks::pause),
+    route!(POST "/admin/v1/webhooks/{name}/resume" "resumeWebhook" Admin Some(&[]), "Goes on after a pause, or after callcast gave up.", webhooks::resume),
+    route!(POST "/admin/v1/webhooks/{name}/test" "testWebhook" Admin Some(&[]), "Sends one event that is marked as a test, at once and once.", webhooks::test),
+    route!(POST "/admin/v1/webhooks/{name}/replay" "replayWebhook" Admin Some(&[]), "Sends a range of past events once more.", webhooks::replay),
+    route!(GET "/admin/v1/webhooks/{name}/attempts" "listWebhookAttempts" Admin Some(webhooks::ATTEMPTS), "What was sent and what came back, the newest first.", webhooks::attempts),
+    route!(GET "/admin/v1/webhooks/{name}/dead" "listWebhookDead" Admin Some(webhooks::DEAD), "Events that are not tried any more, the newest first.", webhooks::dead),
+    route!(POST "/admin/v1/webhooks/{name}/dead/redeliver" "redeliverWebhookDead" Admin Some(&[]), "Sends events that are not tried any more once more.", webhooks::redeliver),
+    route!(GET "/admin/v1/webhooks/{name}/why" "explainWebhookEvent" Admin Some(webhooks::WHY), "Why was this event not sent?", webhooks::why),
 ];
 
 impl Route {

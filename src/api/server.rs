@@ -27,6 +27,7 @@ use super::router::{self, Context, MetricsSource, READS};
 use super::tls::{Certificate, TlsConfig, TlsError};
 use crate::access::{Access, Accounts};
 use crate::gateway::Gateway;
+use crate::sinks::webhook::Registry;
 use crate::sinks::websocket::Edge;
 use crate::stream::Stream;
 use crate::telemetry::Occurrence;
@@ -119,6 +120,7 @@ impl Server {
             accounts,
             access,
             reads: Arc::new(Semaphore::new(READS)),
+            webhooks: None,
             erasing: Arc::new(Semaphore::new(1)),
             config,
             gateway,
@@ -148,6 +150,13 @@ impl Server {
     pub fn with_access(mut self, access: Arc<Access>) -> Self {
         self.context.edge = Arc::new(self.context.edge.with_access(Arc::clone(&access)));
         self.context.access = access;
+        self
+    }
+
+    /// Lets admins look after webhooks.
+    #[must_use]
+    pub fn with_webhooks(mut self, webhooks: Arc<Registry>) -> Self {
+        self.context.webhooks = Some(webhooks);
         self
     }
 

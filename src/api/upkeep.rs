@@ -3,16 +3,12 @@
 //! To set a cursor back is how a consumer is sent everything again.
 
 use std::sync::Arc;
-use std::time::Duration;
 
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use hyper::header::CONTENT_TYPE;
 use hyper::{Response, StatusCode};
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use serde_json::error::Category;
 use thiserror::Error;
 
+use super::body::{self, BadBody};
 use super::query::{self, Kind, Parameter};
 use super::respond::{self, Body};
 use super::routes::Call;
@@ -21,29 +17,14 @@ use crate::gateway::erasure::Person;
 use crate::journal::{Cursor, Gap, JournalError, Position, Range, Sequence};
 use crate::telemetry::Occurrence;
 
-/// The longest body, in bytes.
-pub const MAX_BODY: usize = 64 * 1024;
-/// How long a client has for its body.
-const PATIENCE: Duration = Duration::from_secs(10);
-/// As much as an answer repeats of what the JSON reader says, in characters: it quotes the client.
-const QUOTED: usize = 300;
-
 /// What may stand behind the `?` of `/admin/v1/erase`.
 pub const ERASE: &[Parameter] = &[Parameter::new("dry_run", Kind::Flag, "Only count what would be erased.")];
 
 /// Why an admin is refused.
 #[derive(Debug, Error)]
 enum Refused {
-    #[error("the body has more than {MAX_BODY} bytes, the limit: split it into several requests")]
-    TooLong,
-    #[error("the body did not come within {} seconds: send it at once", PATIENCE.as_secs())]
-    Slow,
-    #[error("the body broke off: send as many bytes as Content-Length says")]
-    Broken,
-    #[error("the body is not JSON: {reason}; send {example}")]
-    NotJson { reason: String, example: &'static str },
-    #[error("the body is not what is understood here: {reason}; send {example}")]
-    Malformed { reason: String, example: &'static str },
+    #[error(transparent)]
+    Body(#[from] BadBody),
     #[error("give \"reached\", a cursor, or \"from\", a time, and not both")]
     NotOne,
     #[error("\"reached\": {0}")]
@@ -65,11 +46,7 @@ enum Refused {
 impl Refused {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
-            Self::TooLong => (StatusCode::PAYLOAD_TOO_LARGE, "too_long"),
-            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "slow"),
-            Self::Broken => (StatusCode::BAD_REQUEST, "broken"),
-            Self::NotJson { .. } => (StatusCode::BAD_REQUEST, "not_json"),
-            Self::Malformed { .. } => (StatusCode::BAD_REQUEST, "malformed"),
+            Self::Body(bad) => bad.status_and_code(),
             Self::NotOne => (StatusCode::BAD_REQUEST, "not_one"),
             Self::Cursor(_) => (StatusCode::BAD_REQUEST, "cursor"),
             Self::Time(_) => (StatusCode::BAD_REQUEST, "bad_time"),
@@ -157,9 +134,9 @@ pub async fn one(call: Call) -> Response<Body> {
 
 /// `PUT /admin/v1/cursors/{name}`
 pub async fn set(mut call: Call) -> Response<Body> {
-    let wanted: Wanted = match body(&mut call, WANTED).await {
+    let wanted: Wanted = match body::json(&mut call, WANTED).await {
         Ok(wanted) => wanted,
-        Err(refused) => return refused.response(),
+        Err(bad) => return Refused::from(bad).response(),
     };
     let name = call.name.clone();
     on_disk(&call, move |gateway| {
@@ -177,16 +154,14 @@ pub async fn delete(call: Call) -> Response<Body> {
         if !gateway.journal().cursors().delete(&name)? {
             return Err(Refused::NoSuchCursor(name));
         }
-        let mut gone = respond::with(StatusCode::NO_CONTENT, "application/json", "");
-        gone.headers_mut().remove(CONTENT_TYPE);
-        Ok(gone)
+        Ok(respond::gone())
     })
     .await
 }
 
 /// `POST /admin/v1/erase`
 pub async fn erase(mut call: Call) -> Response<Body> {
-    let person = match body(&mut call, PERSON).await.and_then(checked) {
+    let person = match body::json(&mut call, PERSON).await.map_err(Refused::from).and_then(checked) {
         Ok(person) => person,
         Err(refused) => return refused.response(),
     };
@@ -210,21 +185,6 @@ pub async fn erase(mut call: Call) -> Response<Body> {
 async fn on_disk(call: &Call, work: impl FnOnce(&Gateway) -> Result<Response<Body>, Refused> + Send + 'static) -> Response<Body> {
     let gateway = Arc::clone(&call.context.gateway);
     call.blocking(move || work(&gateway).unwrap_or_else(|refused| refused.response())).await.unwrap_or_else(|failed| failed)
-}
-
-/// The JSON of a request.
-async fn body<T: DeserializeOwned>(call: &mut Call, example: &'static str) -> Result<T, Refused> {
-    let whole = Limited::new(call.request.body_mut(), MAX_BODY).collect();
-    let bytes = match tokio::time::timeout(PATIENCE, whole).await {
-        Ok(Ok(whole)) => whole.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return Err(Refused::TooLong),
-        Ok(Err(_)) => return Err(Refused::Broken),
-        Err(_) => return Err(Refused::Slow),
-    };
-    serde_json::from_slice(&bytes).map_err(|error| {
-        let reason = error.to_string().chars().take(QUOTED).collect();
-        if error.classify() == Category::Data { Refused::Malformed { reason, example } } else { Refused::NotJson { reason, example } }
-    })
 }
 
 fn checked(person: Person) -> Result<Person, Refused> {

@@ -8,6 +8,7 @@ use crate::app::AppError;
 use crate::config::{Config, ConfigError};
 use crate::cti;
 use crate::numbers::NumberPlan;
+use crate::sinks::webhook::origin;
 use crate::telemetry::Metrics;
 
 /// Prints what the configuration would do, and what about it is unwise.
@@ -28,6 +29,10 @@ pub fn check(path: &Path) -> Result<(), CommandError> {
     }
     let journal = &config.journal;
     println!("the log in {} keeps {} hours or {} MiB", journal.directory.display(), journal.max_age_hours, journal.max_mebibytes);
+    for webhook in &config.webhooks {
+        // A URL is a secret: only where it leads is shown.
+        println!("webhook {}: events go to {}", webhook.name, origin(webhook).unwrap_or_else(|| "a URL that cannot be read".into()));
+    }
     let numbers = NumberPlan::new(&config.numbers).map_err(|errors| CommandError::Config(errors.into_iter().map(Into::into).collect()))?;
     for line in numbers.explain() {
         println!("{line}");

@@ -13,12 +13,16 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use thiserror::Error;
 
+use crate::sinks::webhook;
 use crate::{access, api, cti, numbers};
 
 /// Everything that `callcast run` is told.
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Config {
+    /// The file that it was read from.
+    #[serde(skip)]
+    pub path: PathBuf,
     /// CTI sessions: one for each cluster, or several for a large one, each with its part of the inventory.
     #[serde(default, rename = "session")]
     pub sessions: Vec<cti::Config>,
@@ -34,6 +38,12 @@ pub struct Config {
     /// How much of the past is kept.
     #[serde(default)]
     pub journal: journal::Journal,
+    /// What all webhooks have in common.
+    #[serde(default, rename = "webhooks")]
+    pub webhook_common: webhook::Common,
+    /// Where events are sent.
+    #[serde(default, rename = "webhook")]
+    pub webhooks: Vec<webhook::Config>,
     /// What may be told of callers who withhold their number.
     #[serde(default)]
     pub privacy: Privacy,
@@ -162,6 +172,27 @@ pub enum ConfigError {
     /// A log that cannot be kept like this.
     #[error(transparent)]
     Journal(#[from] journal::ConfigError),
+    /// A webhook that cannot work.
+    #[error("[[webhook]] {number} ({name}): {wrong}")]
+    Webhook {
+        /// Which, from 1.
+        number: usize,
+        /// Its name.
+        name: String,
+        /// What is wrong, and what to do.
+        wrong: String,
+    },
+    /// Two webhooks of one name.
+    #[error("[[webhook]] {number}: `name` is {name:?}, as of one before it: give each its own")]
+    WebhookTwice {
+        /// Which, from 1.
+        number: usize,
+        /// Its name.
+        name: String,
+    },
+    /// Nothing would be kept of webhooks.
+    #[error("`webhooks.{0}` is 0, which keeps nothing; give 1 or more")]
+    WebhooksKeepNothing(&'static str),
     /// A level of the log that is none.
     #[error("`log.level` is {0:?}: give `error`, `warn`, `info`, `debug`, or a filter as `info,callcast::cti=debug`")]
     Level(String),
@@ -178,11 +209,12 @@ impl Config {
     /// When it cannot be read, or is not one.
     pub fn load(path: &Path) -> Result<Self, ConfigError> {
         let text = std::fs::read_to_string(path).map_err(|source| ConfigError::Read { path: path.into(), source })?;
-        toml::from_str(&text).map_err(|source| ConfigError::Parse {
+        let parsed = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.into(),
             suggestion: key::nearest(source.message()),
             source: Box::new(source),
-        })
+        });
+        parsed.map(|config| Self { path: path.into(), ..config })
     }
 
     /// What is valid but unwise, in words.
@@ -227,10 +259,29 @@ impl Config {
             Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Access)),
         }
         self.check_listeners(&mut errors, &mut warnings);
+        self.check_webhooks(&mut errors);
         if self.privacy.reveal_withheld {
             warnings.push("`privacy.reveal_withheld` tells numbers and names that callers withhold: check what the law says".into());
         }
         if errors.is_empty() { Ok(warnings) } else { Err(errors) }
+    }
+
+    fn check_webhooks(&self, errors: &mut Vec<ConfigError>) {
+        for (number, (at, config)) in (1..).zip(self.webhooks.iter().enumerate()) {
+            let name = webhook::endpoint::excerpt(&config.name);
+            if self.webhooks.iter().take(at).any(|before| before.name == config.name) {
+                errors.push(ConfigError::WebhookTwice { number, name: name.clone() });
+            }
+            let wrong = webhook::endpoint::check(config).err().unwrap_or_default();
+            errors.extend(wrong.into_iter().map(|wrong| ConfigError::Webhook { number, name: name.clone(), wrong }));
+        }
+        let common = &self.webhook_common;
+        let kept = [
+            ("keep_attempts_hours", common.keep_attempts_hours),
+            ("keep_attempts_mib", common.keep_attempts_mib),
+            ("keep_dead_hours", common.keep_dead_hours),
+        ];
+        errors.extend(kept.iter().filter(|(_, kept)| *kept == 0).map(|(key, _)| ConfigError::WebhooksKeepNothing(key)));
     }
 
     /// Who can reach the listeners, and what for.
@@ -294,8 +345,8 @@ mod tests {
         example.check().unwrap();
         let minimal = parse(SESSION).unwrap();
         let rest = |config: &Config| {
-            let Config { api, access, admin, journal, privacy, ready, log, .. } = config;
-            format!("{api:?} {access:?} {admin:?} {journal:?} {privacy:?} {ready:?} {log:?}")
+            let Config { api, access, admin, journal, webhook_common, webhooks, privacy, ready, log, .. } = config;
+            format!("{api:?} {access:?} {admin:?} {journal:?} {webhook_common:?} {webhooks:?} {privacy:?} {ready:?} {log:?}")
         };
         assert_eq!(rest(&example), rest(&minimal));
         assert_eq!(format!("{:?}", example.numbers), format!("{:?}", minimal.numbers));
@@ -313,8 +364,53 @@ mod tests {
         assert_eq!((config.numbers.region.as_deref(), config.numbers.sites.len()), (Some("FR"), 1));
     }
 
+    /// The part of the example from a table to another, of which all that is no explanation counts.
+    fn uncommented(from: &str, to: &str) -> String {
+        let example = include_str!("../../deploy/callcast.example.toml");
+        let part = example.split_once(from).unwrap().1.split_once(to).unwrap().0;
+        let lines: Vec<&str> = part.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| is_toml(line)).collect();
+        lines.join("\n")
+    }
+
+    #[test]
+    fn what_the_example_shows_of_webhooks_is_valid_and_shows_the_defaults() {
+        let text = uncommented("\n[webhooks]\n", "\n[privacy]\n");
+        let config = parse(&format!("{SESSION}{text}")).unwrap();
+        let [crm] = config.webhooks.as_slice() else { panic!("{text}") };
+        let defaults = webhook::Config::default();
+        assert_eq!((&crm.delivery, &crm.retry, &crm.breaker), (&defaults.delivery, &defaults.retry, &defaults.breaker));
+        // Every key is there.
+        let known = serde_json::to_value(&defaults).unwrap();
+        let keys = known
+            .as_object()
+            .unwrap()
+            .iter()
+            .flat_map(|(key, value)| value.as_object().map_or_else(|| vec![key.clone()], |inside| inside.keys().cloned().collect()));
+        let missing: Vec<String> = keys.filter(|key| !text.contains(&format!("{key} =")) && !text.contains(&format!(".{key}]"))).collect();
+        assert_eq!(missing, ["name"; 0]);
+    }
+
+    #[test]
+    fn a_mistake_in_a_webhook_names_the_webhook() {
+        let text =
+            format!("{SESSION}[webhooks]\nkeep_dead_hours = 0\n[[webhook]]\nname = 'crm'\nurl = 'https://a'\n[[webhook]]\nname = 'crm'\n");
+        let errors = parse(&text).unwrap().check().unwrap_err();
+        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
+        for (text, expected) in texts.iter().zip([
+            "[[webhook]] 2: `name` is \"crm\"",
+            "[[webhook]] 2 (crm): `url` is missing",
+            "`webhooks.keep_dead_hours` is 0",
+        ]) {
+            assert!(text.starts_with(expected), "{text}");
+        }
+        assert_eq!(texts.len(), 3);
+        let error = parse(&format!("{SESSION}[[webhook]]\nname = 'crm'\nurll = 'x'\n")).unwrap_err().to_string();
+        assert!(error.contains("did you mean `url`?"), "{error}");
+    }
+
     fn is_toml(line: &str) -> bool {
-        line.starts_with('[') || line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b == b'_'))
+        line.starts_with('[')
+            || line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
     }
 
     #[test]

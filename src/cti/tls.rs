@@ -14,6 +14,7 @@ use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStor
 use thiserror::Error;
 
 use super::config::Tls;
+use crate::pem;
 
 /// A SHA-256 fingerprint of a certificate.
 type Fingerprint = [u8; 32];
@@ -88,10 +89,7 @@ pub(super) fn client(tls: &Tls) -> Result<Arc<ClientConfig>, TlsError> {
 }
 
 fn certificates(key: &'static str, path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsError> {
-    let chain: Vec<_> = CertificateDer::pem_file_iter(path)
-        .and_then(Iterator::collect)
-        .map_err(|fault: rustls::pki_types::pem::Error| file(key, path, fault))?;
-    if chain.is_empty() { Err(file(key, path, "there is no certificate in it (PEM, -----BEGIN CERTIFICATE-----)")) } else { Ok(chain) }
+    pem::certificates(path).map_err(|fault| file(key, path, fault))
 }
 
 fn file(key: &'static str, path: &Path, fault: impl fmt::Display) -> TlsError {

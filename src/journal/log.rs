@@ -1,5 +1,6 @@
 //! The log as its one writer sees it: open, append, close.
 
+use std::path::Path;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
@@ -134,6 +135,11 @@ impl Journal {
     /// What was found wrong when it was opened.
     pub fn recovery(&self) -> &Recovery {
         &self.recovery
+    }
+
+    /// The folder that it is in.
+    pub fn directory(&self) -> &Path {
+        &self.reader().0.folder
     }
 
     /// The durable cursors.

@@ -9,6 +9,7 @@ mod devices;
 #[path = "../events/disk.rs"]
 mod disk;
 mod documents;
+mod fake;
 #[allow(dead_code, reason = "shared with the tests of the edge")]
 #[path = "../edge/harness.rs"]
 mod harness;
@@ -19,3 +20,4 @@ mod requests;
 mod scopes;
 mod upkeep;
 mod users;
+mod webhooks;

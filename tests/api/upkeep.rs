@@ -4,11 +4,16 @@ use std::path::Path;
 use std::sync::Arc;
 
 use callcast::access::{Access, Config, NewToken, TokenConfig};
+use callcast::api::Server;
 use callcast::journal::{Journal, Options, Position};
+use callcast::sinks::webhook::Registry;
+use callcast::telemetry::Metrics;
 use serde_json::{Value, json};
+use tempfile::TempDir;
 
 use crate::ask::{Answer, request_at, send_to};
 use crate::disk::SmallDisk;
+use crate::fake::{self, Fake};
 use crate::harness::{Edge, caller, made_on};
 
 const CURSORS: &str = "/admin/v1/cursors";
@@ -18,6 +23,9 @@ const ERASE: &str = "/admin/v1/erase";
 /// An edge with a token for an admin, and one that sees everything.
 pub struct Admins {
     pub edge: Edge,
+    pub webhooks: Arc<Registry>,
+    pub control: Arc<Fake>,
+    _folder: TempDir,
     admin: String,
     viewer: String,
 }
@@ -32,9 +40,14 @@ impl Admins {
         let admins = TokenConfig { name: "ops".into(), sha256: admin.sha256(), admin: true, ..TokenConfig::default() };
         let viewers = TokenConfig { name: "wall".into(), sha256: viewer.sha256(), everything: true, ..TokenConfig::default() };
         let access = Config { tokens: vec![admins, viewers], ..Config::default() };
-        let edge =
-            made_on(journal, true, |_| {}, |server, metrics| server.with_access(Arc::new(Access::new(&access, metrics).unwrap()))).await;
-        Self { edge, admin: admin.reveal().to_owned(), viewer: viewer.reveal().to_owned() }
+        let (folder, mut made) = (tempfile::tempdir().unwrap(), None);
+        let make = |server: Server, metrics: Arc<Metrics>| {
+            let (webhooks, _) = made.insert(fake::webhooks(folder.path(), Arc::clone(&metrics)));
+            server.with_access(Arc::new(Access::new(&access, metrics).unwrap())).with_webhooks(Arc::clone(webhooks))
+        };
+        let edge = made_on(journal, true, |_| {}, make).await;
+        let (webhooks, control) = made.unwrap();
+        Self { edge, webhooks, control, _folder: folder, admin: admin.reveal().to_owned(), viewer: viewer.reveal().to_owned() }
     }
 
     /// A phone, two calls of one number that are over and one of another.
@@ -56,14 +69,14 @@ impl Admins {
     }
 
     /// The JSON of what is well.
-    async fn done(&self, method: &str, path: &str, body: &Value) -> Value {
+    pub async fn done(&self, method: &str, path: &str, body: &Value) -> Value {
         let body = if body.is_null() { String::new() } else { body.to_string() };
         let answer = self.ask(method, path, &body).await;
-        assert_eq!(answer.status, 200, "{method} {path} {body}: {}", answer.body);
+        assert!(matches!(answer.status, 200..=202), "{method} {path} {body}: {}", answer.body);
         answer.json()
     }
 
-    async fn refused(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
+    pub async fn refused(&self, method: &str, path: &str, body: &str) -> (u16, String, String) {
         let answer = self.ask(method, path, body).await;
         let error = answer.json()["error"].clone();
         (answer.status, error["code"].as_str().unwrap().to_owned(), error["message"].as_str().unwrap().to_owned())

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use callcast::sinks::webhook::client::Client;
 use callcast::sinks::webhook::{Answer, Fault};
-use tokio::io::AsyncWriteExt as _;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
 use crate::receiver::{OK, Receiver, client, config, post, read_request};
@@ -181,4 +181,31 @@ async fn another_origin_than_the_configured_one_is_not_sent_to() {
         assert_eq!(client.send(&post(url)).await.unwrap_err().fault, Fault::Template);
     }
     assert_eq!(receiver.connections(), 0);
+}
+
+#[tokio::test]
+async fn idle_connections_are_closed_with_the_client_and_soon_after_the_receiver_closed_them() {
+    let (told, mut closed) = mpsc::unbounded_channel();
+    let receiver = Receiver::start(move |number, mut stream| {
+        let told = told.clone();
+        async move {
+            let _ = read_request(&mut stream).await;
+            let _ = stream.write_all(OK).await;
+            if number == 1 {
+                let _ = stream.shutdown().await;
+            }
+            let _ = told.send(stream.read(&mut [0]).await.ok());
+        }
+    })
+    .await;
+    let url = receiver.url("/");
+    let first = client(&url);
+    assert_eq!(first.send(&post(&url)).await.unwrap().status, 200);
+    drop(first);
+    assert_eq!(closed.recv().await, Some(Some(0)));
+    let second = client(&url);
+    assert_eq!(second.send(&post(&url)).await.unwrap().status, 200);
+    // It has nothing more to send, and sees it all the same.
+    assert_eq!(closed.recv().await, Some(Some(0)));
+    drop(second);
 }

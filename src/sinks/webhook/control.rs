@@ -140,7 +140,7 @@ pub struct Tested {
 /// How one event stands with an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
-    /// The endpoint does not want it, by this part of its filter: `type`, `user`, `device`, `line`, `direction` or `expression`.
+    /// The endpoint does not want it, by this part of its filter: `type`, `user`, `device`, `line`, `direction` or `expression`; or nothing is left of it: `erased`.
     Unwanted(&'static str),
     /// The endpoint has not come to it yet.
     NotReadYet,

@@ -386,11 +386,22 @@ fn read(path: &Path) -> Result<Written, StoreError> {
 
 /// What the API was sent, as an endpoint.
 fn parsed(made: &Json) -> Result<Config, StoreError> {
-    Config::deserialize(made).map_err(|error| {
+    let config = Config::deserialize(made).map_err(|error| {
         let message = error.to_string();
         let hint = crate::config::nearest_key(&message).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
         StoreError::Malformed(format!("{}{hint}", message.chars().take(300).collect::<String>()))
-    })
+    })?;
+    let told = serde_json::to_value(&config).unwrap_or_default();
+    has_names(made, &told).then_some(config).ok_or_else(|| StoreError::Malformed("a list stands where an object has to".into()))
+}
+
+/// Whether there are names wherever there have to be: serde reads a list as an object whose members come in their order.
+fn has_names(made: &Json, told: &Json) -> bool {
+    match (made, told) {
+        (Json::Array(_), Json::Object(_)) => false,
+        (Json::Object(made), Json::Object(told)) => made.iter().all(|(name, made)| told.get(name).is_none_or(|told| has_names(made, told))),
+        _ => true,
+    }
 }
 
 /// The same, when it can be run.

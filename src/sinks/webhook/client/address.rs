@@ -151,3 +151,241 @@ fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// IANA's special-purpose registries, multicast, and what else is not of the public Internet.
+    const SPECIAL: &[&str] = &[
+        // IPv4
+        "0.0.0.0/8",
+        "10.0.0.0/8",
+        "100.64.0.0/10",
+        "127.0.0.0/8",
+        "169.254.0.0/16",
+        "172.16.0.0/12",
+        "192.0.0.0/24",
+        "192.0.0.0/29",
+        "192.0.0.8/32",
+        "192.0.0.9/32",
+        "192.0.0.10/32",
+        "192.0.0.170/31",
+        "192.0.2.0/24",
+        "192.31.196.0/24",
+        "192.52.193.0/24",
+        "192.88.99.0/24",
+        "192.168.0.0/16",
+        "192.175.48.0/24",
+        "198.18.0.0/15",
+        "198.51.100.0/24",
+        "203.0.113.0/24",
+        "224.0.0.0/4",
+        "240.0.0.0/4",
+        "255.255.255.255/32",
+        // IPv6
+        "::/128",
+        "::1/128",
+        "64:ff9b:1::/48",
+        "100::/64",
+        "100:0:0:1::/64",
+        "2001::/23",
+        "2001::/32",
+        "2001:1::1/128",
+        "2001:1::2/128",
+        "2001:1::3/128",
+        "2001:2::/48",
+        "2001:3::/32",
+        "2001:4:112::/48",
+        "2001:10::/28",
+        "2001:20::/28",
+        "2001:30::/28",
+        "2001:db8::/32",
+        "2002::/16",
+        "2620:4f:8000::/48",
+        "3fff::/20",
+        "5f00::/16",
+        "fc00::/7",
+        "fe80::/10",
+        "fec0::/10",
+        "ff00::/8",
+        // Not in the registries, and not given to anybody.
+        "::/8",
+        "200::/7",
+        "400::/6",
+        "4000::/3",
+        "6000::/3",
+        "8000::/3",
+        "a000::/3",
+        "c000::/3",
+        "e000::/4",
+        "f000::/5",
+        "f800::/6",
+        "fe00::/9",
+    ];
+
+    /// Addresses of the Internet, among them the neighbours of special ranges.
+    const PUBLIC: &[&str] = &[
+        "1.0.0.0",
+        "1.1.1.1",
+        "9.255.255.255",
+        "11.0.0.0",
+        "100.63.255.255",
+        "100.128.0.0",
+        "126.255.255.255",
+        "128.0.0.0",
+        "168.63.129.15",
+        "168.63.129.17",
+        "169.253.255.255",
+        "169.255.0.0",
+        "172.15.255.255",
+        "172.32.0.0",
+        "191.255.255.255",
+        "192.0.1.0",
+        "192.0.1.255",
+        "192.0.3.0",
+        "192.31.195.255",
+        "192.31.197.0",
+        "192.52.192.255",
+        "192.52.194.0",
+        "192.88.98.255",
+        "192.88.100.0",
+        "192.167.255.255",
+        "192.169.0.0",
+        "192.175.47.255",
+        "192.175.49.0",
+        "198.17.255.255",
+        "198.20.0.0",
+        "198.51.99.255",
+        "198.51.101.0",
+        "203.0.112.255",
+        "203.0.114.0",
+        "223.255.255.255",
+        "2000::",
+        "2000:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:200::",
+        "2001:db7:ffff:ffff:ffff:ffff:ffff:ffff",
+        "2001:db9::",
+        "2001:4860:4860::8888",
+        "2003::",
+        "2620:4f:7fff:ffff:ffff:ffff:ffff:ffff",
+        "2620:4f:8001::",
+        "2a00:1450::1",
+        "3ffe:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+        "3fff:1000::",
+        "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
+    ];
+
+    /// Forms of IPv6 that carry an address of IPv4, as `{}`, and whether they are as good as that one.
+    const CARRIERS: &[(&str, bool)] = &[
+        ("::ffff:{}", true),
+        ("64:ff9b::{}", true),
+        ("::{}", false),
+        ("::ffff:0:{}", false),
+        ("64:ff9b:1::{}", false),
+        ("2002:{}::1", false),
+        ("2001:0:1:2:3:4:{}", false),
+    ];
+
+    fn address(text: &str) -> IpAddr {
+        text.parse().unwrap_or_else(|_| panic!("{text} is no address"))
+    }
+
+    fn guard(allow: &[&str]) -> Guard {
+        Guard::new(&allow.iter().map(|net| net.parse().unwrap()).collect::<Vec<_>>())
+    }
+
+    /// An address of IPv4 in a form of IPv6.
+    fn carried(form: &str, inner: &str) -> IpAddr {
+        let octets = inner.parse::<Ipv4Addr>().unwrap().octets();
+        // Teredo's is inverted.
+        let [a, b, c, d] = if form.starts_with("2001:") { octets.map(|octet| !octet) } else { octets };
+        address(&form.replace("{}", &format!("{a:02x}{b:02x}:{c:02x}{d:02x}")))
+    }
+
+    #[test]
+    fn special_ranges_are_refused_from_end_to_end_unless_they_are_allowed() {
+        for text in SPECIAL {
+            let net: IpNet = text.parse().unwrap();
+            for address in [net.network(), net.broadcast()] {
+                assert!(!guard(&[]).allows(address), "{address} of {text}");
+                // What carries an address is judged by that as well.
+                let carries = matches!(address, IpAddr::V6(address) if embedded(address).is_some());
+                assert!(carries || guard(&[text]).allows(address), "{address} of {text}");
+                assert!(!guard(&["8.8.8.8/32", "2a00::/16"]).allows(address), "{address} of {text}");
+            }
+        }
+    }
+
+    #[test]
+    fn addresses_of_the_internet_are_allowed() {
+        for text in PUBLIC {
+            assert!(guard(&[]).allows(address(text)), "{text}: {:?}", guard(&[]).judge(address(text)));
+        }
+    }
+
+    #[test]
+    fn an_address_of_ipv4_is_judged_alike_in_whatever_it_is_carried() {
+        let inner = |text: &&&str| text.parse::<Ipv4Addr>().is_ok();
+        let special = SPECIAL.iter().filter_map(|net| net.split_once('/').map(|(first, _)| first)).collect::<Vec<_>>();
+        for (form, is_as_good) in CARRIERS {
+            for text in special.iter().filter(inner) {
+                let outer = carried(form, text);
+                assert!(!guard(&[]).allows(outer), "{outer}");
+                // The one network is not enough, both are.
+                assert!(is_as_good | !guard(&[&format!("{text}/32")]).allows(outer), "{outer}");
+                assert!(guard(&[&format!("{text}/32"), &format!("{outer}/128")]).allows(outer), "{outer}");
+            }
+            for text in PUBLIC.iter().filter(inner) {
+                let outer = carried(form, text);
+                assert_eq!(guard(&[]).allows(outer), *is_as_good, "{outer}");
+                assert!(guard(&[&format!("{outer}/128")]).allows(outer), "{outer}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_carrier_that_is_allowed_carries_nothing_that_is_not() {
+        for (net, carrier) in [("2002::/16", "2002:{}::1"), ("64:ff9b::/96", "64:ff9b::{}"), ("::/0", "::ffff:{}")] {
+            assert!(!guard(&[net]).allows(carried(carrier, "10.0.0.1")), "{net}");
+            assert!(guard(&[net, "10.0.0.0/8"]).allows(carried(carrier, "10.0.0.1")), "{net}");
+        }
+    }
+
+    #[test]
+    fn a_network_of_mapped_addresses_is_one_of_ipv4() {
+        let guard = guard(&["::ffff:10.0.0.0/104"]);
+        assert!(guard.allows(address("10.1.2.3")) && guard.allows(address("::ffff:10.1.2.3")));
+        assert!(!guard.allows(address("127.0.0.1")));
+    }
+
+    #[test]
+    fn where_clouds_keep_credentials_only_the_address_itself_lets_in() {
+        for metadata in METADATA {
+            let bits = if metadata.is_ipv4() { 32 } else { 128 };
+            assert!(!guard(&[]).allows(metadata), "{metadata}");
+            for wide in [0, 8, bits - 1] {
+                assert!(!guard(&[&format!("{metadata}/{wide}")]).allows(metadata), "{metadata}/{wide}");
+            }
+            assert!(guard(&[&format!("{metadata}/{bits}")]).allows(metadata), "{metadata}");
+        }
+        assert!(!guard(&["0.0.0.0/0", "::/0"]).allows(address("::ffff:169.254.169.254")));
+    }
+
+    #[test]
+    fn a_refusal_says_what_the_address_is() {
+        for (text, kind) in [
+            ("127.0.0.1", "loopback"),
+            ("10.1.2.3", "private"),
+            ("::1", "loopback"),
+            ("fd12::1", "private"),
+            ("fe80::1", "link-local"),
+            ("ff02::1", "multicast"),
+            ("64:ff9b::127.0.0.1", "loopback"),
+            ("8000::1", "not of the public Internet"),
+        ] {
+            let told = guard(&[]).judge(address(text)).unwrap_err();
+            assert!(told.contains(kind), "{text}: {told}");
+        }
+    }
+}

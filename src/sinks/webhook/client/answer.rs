@@ -1,12 +1,14 @@
 //! What is taken from an answer, and what is said when there is none.
 
 use std::error::Error;
+use std::io;
 use std::time::{Duration, SystemTime};
 
 use hyper::header::{DATE, HeaderMap, HeaderName, RETRY_AFTER};
 use hyper::{Response, StatusCode};
 
-use crate::sinks::webhook::Answer;
+use super::tls;
+use crate::sinks::webhook::{Answer, Failed, Fault};
 
 /// So many bytes may come before an answer's head is whole, those of heads before it (1xx) included.
 pub(super) const HEAD: u64 = 64 * 1024;
@@ -38,7 +40,52 @@ pub(super) fn causes(error: &hyper::Error) -> impl Iterator<Item = &(dyn Error +
     std::iter::successors(Some(first), |error| (*error).source())
 }
 
-/// What went wrong, down to its cause. hyper names no URL in it.
+/// Why there is no answer. hyper names no URL in it.
+pub(super) fn failed(error: &hyper::Error) -> Failed {
+    // With TLS 1.3 a client's certificate is refused after the handshake.
+    let io = causes(error).find_map(|cause| cause.downcast_ref::<io::Error>());
+    if let Some(io) = io.filter(|io| tls::is_of_tls(io)) {
+        return Failed { fault: Fault::Tls, text: tls::explain(io) };
+    }
+    Failed { fault: Fault::Broken, text: explain(error) }
+}
+
+/// What went wrong, down to its cause.
 pub(super) fn explain(error: &hyper::Error) -> String {
     format!("no answer: {}", causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(status: StatusCode, headers: &[(HeaderName, &str)]) -> Option<Duration> {
+        retry_after(status, &headers.iter().map(|(name, value)| (name.clone(), value.parse().unwrap())).collect())
+    }
+
+    #[test]
+    fn a_pause_is_asked_for_in_seconds_or_as_a_time() {
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        assert_eq!(asked(busy, &[(RETRY_AFTER, "120")]), Some(Duration::from_secs(120)));
+        assert_eq!(asked(busy, &[(RETRY_AFTER, "0")]), Some(Duration::ZERO));
+        let past = "Sun, 06 Nov 1994 08:49:37 GMT";
+        assert_eq!(asked(busy, &[(RETRY_AFTER, past)]), Some(Duration::ZERO));
+        assert_eq!(asked(busy, &[(RETRY_AFTER, past), (DATE, "Sun, 06 Nov 1994 08:49:07 GMT")]), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_is_no_pause_is_passed_over() {
+        let busy = StatusCode::SERVICE_UNAVAILABLE;
+        for value in ["", "soon", "-1", "1.5", "1e9"] {
+            assert_eq!(asked(busy, &[(RETRY_AFTER, value)]), None, "{value}");
+        }
+        assert_eq!(asked(busy, &[]), None);
+        assert_eq!(asked(StatusCode::OK, &[(RETRY_AFTER, "120")]), None);
+    }
+
+    #[test]
+    fn a_pause_too_long_for_a_number_is_a_long_one() {
+        let pause = asked(StatusCode::TOO_MANY_REQUESTS, &[(RETRY_AFTER, "99999999999999999999999999")]);
+        assert!(pause.is_some_and(|pause| pause > Duration::from_secs(86_400)));
+    }
 }

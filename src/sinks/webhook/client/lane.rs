@@ -93,7 +93,7 @@ impl Lane {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
                 let unseen = self.is_used && self.meter.read() == before;
-                Err(Fell { failed: Failed { fault: Fault::Broken, text: answer::explain(&error) }, unseen })
+                Err(Fell { failed: answer::failed(&error), unseen })
             }
             Err(_) => Err(Fell { failed: until.late(), unseen: false }),
         }

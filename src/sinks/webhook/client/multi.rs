@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use super::answer::{self, BODY, HEAD};
 use super::lane::{Fell, Until};
 use super::stream::{Meter, Stream};
-use crate::sinks::webhook::{Answer, Failed, Fault};
+use crate::sinks::webhook::Answer;
 
 /// How often a connection in use is asked whether it is still there.
 const PING: Duration = Duration::from_secs(20);
@@ -105,5 +105,5 @@ fn fell(error: &hyper::Error) -> (Fell, bool) {
     let is_good_bye = cause.is_some_and(h2::Error::is_go_away) && reason == Some(h2::Reason::NO_ERROR);
     let is_of_stream = cause.is_some_and(|cause| cause.is_reset() && cause.is_remote());
     let unseen = error.is_canceled() || is_refused || is_good_bye;
-    (Fell { failed: Failed { fault: Fault::Broken, text: answer::explain(error) }, unseen }, !is_of_stream)
+    (Fell { failed: answer::failed(error), unseen }, !is_of_stream)
 }

@@ -1,5 +1,6 @@
 //! From an endpoint's configuration to a client: everything is checked here, and all that is wrong is said at once.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -116,7 +117,8 @@ impl Checker {
     }
 
     fn guard(&mut self, network: &NetworkConfig) -> Guard {
-        let parsed = network.allow.iter().map(|text| text.parse::<IpNet>().map_err(|_| ClientError::Network(text.clone())));
+        let net = |text: &String| text.parse::<IpNet>().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+        let parsed = network.allow.iter().map(|text| net(text).map_err(|_| ClientError::Network(text.clone())));
         let allow: Vec<_> = parsed.filter_map(|net| self.take(net)).collect();
         Guard::new(&allow)
     }

@@ -157,10 +157,19 @@ impl ServerCertVerifier for Pinned {
     }
 }
 
-/// Why a handshake failed, in words that name the cure.
+/// Whether it was TLS that failed.
+pub(super) fn is_of_tls(error: &io::Error) -> bool {
+    fault(error).is_some()
+}
+
+fn fault(error: &io::Error) -> Option<&rustls::Error> {
+    error.get_ref()?.downcast_ref()
+}
+
+/// Why TLS failed, in words that name the cure.
 pub(super) fn explain(error: &io::Error) -> String {
     use rustls::Error as E;
-    let Some(fault) = error.get_ref().and_then(|inner| inner.downcast_ref::<E>()) else {
+    let Some(fault) = fault(error) else {
         return format!("it ended the TLS handshake ({error}); is this a port of HTTPS?");
     };
     match fault {
@@ -172,7 +181,8 @@ pub(super) fn explain(error: &io::Error) -> String {
         E::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
             "none of the keys in its chain is one of `network.pins`; if its key was changed, add the pin of the new one".to_owned()
         }
-        E::InvalidCertificate(CertificateError::UnknownIssuer) => {
+        // The other is an authority with the name of ours and another key.
+        E::InvalidCertificate(CertificateError::UnknownIssuer | CertificateError::BadSignature) => {
             "its certificate was not signed by an authority that we trust; name that authority in `network.ca_file`".to_owned()
         }
         E::InvalidCertificate(CertificateError::ExpiredContext { .. } | CertificateError::Expired) => {
@@ -184,5 +194,32 @@ pub(super) fn explain(error: &io::Error) -> String {
         ),
         E::InvalidMessage(_) => "it does not speak TLS; is this a port of HTTPS?".to_owned(),
         other => format!("TLS failed: {other}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pin_may_lack_its_padding() {
+        let padded = format!("sha256/{}", STANDARD.encode([7; 32]));
+        assert_eq!(pin(&padded).unwrap(), [7; 32]);
+        assert_eq!(pin(padded.trim_end_matches('=')).unwrap(), [7; 32]);
+        for wrong in ["", "sha256/", "sha256/AAAA", "sha1/AAAA", "sha256//////"] {
+            assert!(pin(wrong).unwrap_err().to_string().contains("no pin"), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn the_key_of_an_anchor_is_hashed_as_that_of_a_certificate() {
+        for kind in [&rcgen::PKCS_ED25519, &rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_RSA_SHA256] {
+            let key = rcgen::KeyPair::generate_for(kind).unwrap();
+            let certificate = rcgen::CertificateParams::new(vec![]).unwrap().self_signed(&key).unwrap();
+            let mut roots = RootCertStore::empty();
+            roots.add(certificate.der().clone()).unwrap();
+            let whole = EndEntityCert::try_from(certificate.der()).unwrap().subject_public_key_info();
+            assert_eq!(sequence(&roots.roots[0].subject_public_key_info), whole.as_ref());
+        }
     }
 }

@@ -9,7 +9,7 @@ mod file;
 #[cfg(test)]
 mod tests;
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -439,6 +439,24 @@ impl EndpointRecords {
         let Some(letter) = dead.items.first().copied() else { return Ok(OfEvent { attempts, dead: None }) };
         let redelivered = self.all_redelivered(now)?.of(&letter);
         Ok(OfEvent { attempts, dead: Some(Listed { letter, redelivered }) })
+    }
+
+    /// Dead letters that nobody had sent once more yet, the oldest first; and whether there are more than `most`.
+    ///
+    /// # Errors
+    /// When the disk refuses.
+    pub fn not_redelivered(&self, most: usize, now: Timestamp) -> Result<(Vec<(u64, Sequence)>, bool), RecordsError> {
+        let redelivered = self.all_redelivered(now)?;
+        let (mut events, mut left) = (BTreeSet::new(), false);
+        self.view(|files| &files.dead).back(None, now, |_, record| {
+            let letter = record.dead_letter().filter(|letter| redelivered.of(letter).is_none());
+            events.extend(letter.map(|letter| (letter.epoch, letter.sequence)));
+            if events.len() > most {
+                left = events.pop_last().is_some();
+            }
+            true
+        })?;
+        Ok((events.into_iter().collect(), left))
     }
 
     fn all_redelivered(&self, now: Timestamp) -> Result<Redelivered, RecordsError> {

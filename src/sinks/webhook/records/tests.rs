@@ -96,6 +96,18 @@ fn a_dead_letter_says_when_it_was_sent_once_more_until_it_dies_again() {
 }
 
 #[test]
+fn those_that_nobody_had_sent_once_more_are_told_the_oldest_first() {
+    let folder = tempfile::tempdir().unwrap();
+    let records = opened(folder.path());
+    let crm = records.endpoint("crm").unwrap();
+    [4, 2, 1, 3, 2].into_iter().for_each(|sequence| crm.dead(letter(sequence)));
+    crm.redelivered(later(1), &[(1, 3)]);
+    let left = |most| crm.not_redelivered(most, later(1)).unwrap();
+    assert_eq!(left(3), (vec![(1, 1), (1, 2), (1, 4)], false));
+    assert_eq!(left(2), (vec![(1, 1), (1, 2)], true));
+}
+
+#[test]
 fn what_was_not_written_to_its_end_is_passed_over() {
     let folder = tempfile::tempdir().unwrap();
     let records = opened(folder.path());

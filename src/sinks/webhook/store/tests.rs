@@ -108,10 +108,11 @@ fn a_mistake_is_told_and_changes_nothing() {
     let store = opened(folder.path(), &[]).unwrap();
     store.add(made("crm")).unwrap();
     for (made, cure) in [
-        (json!({"name": "a", "ulr": "x"}), "did you mean `url`?"),
+        (json!({"name": "a", "urll": "x"}), "did you mean `url`?"),
         (json!({"name": "A", "url": "https://a"}), "small letters"),
         (json!({"name": "a"}), "`url` is missing"),
         (json!([]), "not what is understood"),
+        (json!({"name": "a", "url": "https://a", "filter": [["call.*"]]}), "a list stands"),
         (json!({"name": "a", "url": {"file": "/etc/shadow"}}), "url: files and the environment"),
         (json!({"name": "a", "url": {"env": "HOME"}}), "url: files"),
         (

@@ -1,18 +1,20 @@
 //! hyper alone, as anybody would use it: what webhooks are measured against.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use clap::Args;
 use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::header::{CONTENT_TYPE, HOST, HeaderName, HeaderValue, USER_AGENT};
 use hyper::{Method, Request, Uri};
 use hyper_util::rt::TokioIo;
-use tokio::net::TcpStream;
+use tokio::io::AsyncReadExt as _;
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::{JoinSet, LocalSet};
 
 use super::cpu;
@@ -74,9 +76,10 @@ impl Bare {
 /// When one of them is not taken.
 pub fn post_all(address: SocketAddr, bodies: Arc<[Bytes]>, connections: usize) -> Result<Duration, LoadError> {
     let (done, told) = std::sync::mpsc::channel();
-    let thread = super::on_thread(THREAD, async move {
+    let thread = super::on_thread(THREAD, move || async move {
         let next = Rc::new(Cell::new(0));
-        let sent = LocalSet::new().run_until(async {
+        let local = LocalSet::new();
+        let sent = local.run_until(async {
             let mut connected = JoinSet::new();
             for _ in 0..connections {
                 let (bodies, next) = (Arc::clone(&bodies), Rc::clone(&next));
@@ -97,6 +100,74 @@ pub fn post_all(address: SocketAddr, bodies: Arc<[Bytes]>, connections: usize) -
     // A thread of ours does not panic.
     let _ = thread.join();
     spent
+}
+
+/// What `callcast load webhook-bare` is told.
+#[derive(Debug, Args)]
+pub struct BareArgs {
+    /// Where it reads.
+    #[arg(long, default_value = "127.0.0.1:18097")]
+    listen: SocketAddr,
+    /// Where it posts.
+    #[arg(long, default_value = "127.0.0.1:18098")]
+    to: SocketAddr,
+}
+
+/// Bytes of what it reads, about those of a CTI message: the number of the post, the length of its body, and nothing.
+pub const FRAME: usize = 160;
+
+/// A frame that has this posted.
+pub fn frame(number: u64, body: u32) -> [u8; FRAME] {
+    let mut frame = [0; FRAME];
+    for (to, from) in frame.iter_mut().zip(number.to_be_bytes().into_iter().chain(body.to_be_bytes())) {
+        *to = from;
+    }
+    frame
+}
+
+/// The number of a post, by its body.
+pub fn number(body: &[u8]) -> Option<u64> {
+    body.first_chunk().map(|number| u64::from_be_bytes(*number))
+}
+
+/// Posts as soon as it has read, on one thread, until it is ended.
+///
+/// # Errors
+/// When it cannot listen.
+pub async fn run(args: &BareArgs) -> Result<(), LoadError> {
+    let (address, to) = (args.listen, args.to);
+    let listener = std::net::TcpListener::bind(address).map_err(|source| LoadError::Listen { address, source })?;
+    listener.set_nonblocking(true).map_err(|source| LoadError::Listen { address, source })?;
+    let posting = super::on_thread(THREAD, move || async move {
+        let Ok(listener) = TcpListener::from_std(listener) else { return };
+        while let Ok((stream, _)) = listener.accept().await {
+            // Whoever reads the answers notices what is missing.
+            drop(LocalSet::new().run_until(post_what_comes(stream, to)).await);
+        }
+    })?;
+    tokio::task::spawn_blocking(|| posting.join()).await.map(drop).map_err(|error| failed(&error))
+}
+
+async fn post_what_comes(mut stream: TcpStream, to: SocketAddr) -> Result<(), LoadError> {
+    let idle: Rc<RefCell<Vec<Bare>>> = Rc::default();
+    let mut frame = [0; FRAME];
+    loop {
+        stream.read_exact(&mut frame).await.map_err(|error| failed(&error))?;
+        let length = frame.get(8..).and_then(|rest| rest.first_chunk()).map_or(0, |length| u32::from_be_bytes(*length));
+        let mut body = vec![b' '; length as usize];
+        body.iter_mut().zip(frame).take(8).for_each(|(to, from)| *to = from);
+        let idle = Rc::clone(&idle);
+        tokio::task::spawn_local(async move {
+            let before = idle.borrow_mut().pop();
+            let mut bare = match before {
+                Some(bare) => bare,
+                None => Bare::connect(to).await?,
+            };
+            bare.post(body.into()).await?;
+            idle.borrow_mut().push(bare);
+            Ok::<(), LoadError>(())
+        });
+    }
 }
 
 fn failed(error: &dyn std::fmt::Display) -> LoadError {

@@ -5,25 +5,32 @@
 
 mod bare;
 mod cpu;
+mod delivery;
+mod isolation;
+mod queue;
 mod rate;
 mod receiver;
 mod stage;
 
+use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::thread::JoinHandle;
 
 use super::LoadError;
 
-pub use rate::RateArgs;
-pub(super) use rate::run as rate;
+pub use bare::{BareArgs, run as bare};
+pub use delivery::{DeliveryArgs, run as delivery};
+pub use isolation::{IsolationArgs, run as isolation};
+pub use queue::{QueueArgs, run as queue};
+pub use rate::{RateArgs, run as rate};
 
-/// Runs a future on a thread of its own.
-fn on_thread<F: Future<Output = ()>>(name: &str, future: F) -> Result<JoinHandle<()>, LoadError>
-where
-    F: Send + 'static,
-{
+/// Any port of loopback.
+const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
+
+/// Runs what is made there on a thread of its own.
+fn on_thread<F: Future<Output = ()>>(name: &str, made: impl FnOnce() -> F + Send + 'static) -> Result<JoinHandle<()>, LoadError> {
     let failed = |error| LoadError::Gateway(format!("the system gives no thread: {error}"));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
-    std::thread::Builder::new().name(name.into()).spawn(move || runtime.block_on(future)).map_err(failed)
+    std::thread::Builder::new().name(name.into()).spawn(move || runtime.block_on(made())).map_err(failed)
 }
 
 /// The one in the middle.

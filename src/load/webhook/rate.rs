@@ -3,7 +3,6 @@
 //! `--down` has the receiver away first, until the endpoint is left alone and has set aside all that it may: what follows is how it catches up.
 
 use std::collections::HashMap;
-use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -13,7 +12,7 @@ use clap::Args;
 use super::cpu::Threads;
 use super::receiver::{Door, Receiver, Seen, THREAD};
 use super::stage::{self, Stage, WEBHOOKS, until};
-use super::{bare, median};
+use super::{ANY, bare, median};
 use crate::journal::{Entry, Sequence};
 use crate::load::LoadError;
 use crate::sinks::webhook::control::{Control as _, Status};
@@ -22,8 +21,6 @@ use crate::sinks::webhook::schedule::Lane;
 const PHONES: u32 = 1000;
 /// On the simulated clock: about 500 calls are up at any time.
 const CALLS_PER_SECOND: f64 = 20.0;
-/// Any port of loopback.
-const ANY: SocketAddr = SocketAddr::V4(SocketAddrV4::new(Ipv4Addr::LOCALHOST, 0));
 
 /// What to measure.
 #[derive(Debug, Args)]

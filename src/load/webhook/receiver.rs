@@ -73,7 +73,7 @@ impl Receiver {
     pub fn start(doors: Vec<Door>) -> Result<Self, LoadError> {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
-        let thread = super::on_thread(THREAD, async move {
+        let thread = super::on_thread(THREAD, move || async move {
             for door in doors {
                 tokio::spawn(accept(door));
             }

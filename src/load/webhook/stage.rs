@@ -33,6 +33,8 @@ pub struct Stage {
     pub player: Player,
     /// The last event before the first call.
     pub before: Sequence,
+    /// Events that were told before it.
+    told_before: u64,
     _writer: Option<Writer>,
     _folder: TempDir,
 }
@@ -49,11 +51,11 @@ impl Stage {
         let metrics = Metrics::new().map_err(|error| failed(&error))?;
         let gateway = Arc::new(Gateway::new(CallModel::new(Ids::random(), false), journal, Arc::clone(&metrics)));
         let player = Player::new(Arc::clone(&gateway), phones, calls_per_second)?;
-        let before = gateway.newest();
+        let (before, told_before) = (gateway.newest(), gateway.told_since_start().0);
         let writer = if with_writer { Some(gateway.start_writer().map_err(|error| failed(&error))?) } else { None };
         let records = Records::open(folder.path(), &Common::default(), metrics).map_err(|error| failed(&error))?;
         let (engine, _) = Engine::start(Arc::clone(&gateway), Arc::new(records)).map_err(|error| failed(&error))?;
-        Ok(Self { gateway, engine, player, before, _writer: writer, _folder: folder })
+        Ok(Self { gateway, engine, player, before, told_before, _writer: writer, _folder: folder })
     }
 
     /// Tells at least so many events, as soon as can be.
@@ -61,13 +63,24 @@ impl Stage {
     /// # Errors
     /// When the cluster has no more.
     pub fn tell(&mut self, events: u64) -> Result<(), LoadError> {
-        let wanted = self.player.told() + events;
-        while self.player.told() < wanted {
-            if !self.player.tell() {
-                return Err(LoadError::Cluster("it has no more calls".into()));
-            }
+        let wanted = self.next() + events;
+        while self.next() < wanted {
+            self.tell_one()?;
         }
         Ok(())
+    }
+
+    /// Tells the next message, which becomes any number of events.
+    ///
+    /// # Errors
+    /// When the cluster has no more.
+    pub fn tell_one(&mut self) -> Result<(), LoadError> {
+        if self.player.tell() { Ok(()) } else { Err(LoadError::Cluster("it has no more calls".into())) }
+    }
+
+    /// The place of the next event.
+    pub fn next(&self) -> Sequence {
+        self.before + 1 + self.gateway.told_since_start().0 - self.told_before
     }
 
     /// All events of calls that are in the log.

@@ -321,6 +321,16 @@ fn check_says_what_a_configuration_would_do() {
 }
 
 #[test]
+fn check_shows_where_a_webhook_leads_and_no_more_of_its_url() {
+    let folder = tempfile::tempdir().unwrap();
+    let webhook = "[[webhook]]\nname = 'crm'\nurl = 'https://crm.example/geheim'";
+    let config = configuration(folder.path(), "cucm-sub1", "callcast", webhook);
+    let checked = output(&["check", "--config", config.to_str().unwrap()]);
+    let text = String::from_utf8(checked.stdout).unwrap();
+    assert!(text.contains("webhook crm: events go to https://crm.example\n") && !text.contains("geheim"), "{text}");
+}
+
+#[test]
 fn a_mistake_in_the_configuration_exits_with_2_and_the_nearest_key() {
     let folder = tempfile::tempdir().unwrap();
     let config = configuration(folder.path(), "cucm-sub1", "callcast", "lisen = 1");

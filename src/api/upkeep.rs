@@ -15,6 +15,7 @@ use super::routes::Call;
 use crate::gateway::Gateway;
 use crate::gateway::erasure::Person;
 use crate::journal::{Cursor, Gap, JournalError, Position, Range, Sequence};
+use crate::sinks::webhook::engine::webhook_of_cursor;
 use crate::telemetry::Occurrence;
 
 /// What may stand behind the `?` of `/admin/v1/erase`.
@@ -31,6 +32,8 @@ enum Refused {
     Cursor(JournalError),
     #[error("\"from\" is {0:?}; it is a time as 2026-11-23T08:15:30Z or 2026-11-23T08:15:30+01:00 (RFC 3339)")]
     Time(String),
+    #[error("{0:?} is the cursor of a webhook that runs: POST /admin/v1/webhooks/NAME/replay sends its events again")]
+    OfWebhook(String),
     #[error("there is no cursor {0:?}; GET /admin/v1/cursors lists those that there are")]
     NoSuchCursor(String),
     #[error("nothing to erase: give \"numbers\", \"users\" or \"names\", each a list of texts")]
@@ -50,6 +53,7 @@ impl Refused {
             Self::NotOne => (StatusCode::BAD_REQUEST, "not_one"),
             Self::Cursor(_) => (StatusCode::BAD_REQUEST, "cursor"),
             Self::Time(_) => (StatusCode::BAD_REQUEST, "bad_time"),
+            Self::OfWebhook(_) => (StatusCode::CONFLICT, "of_webhook"),
             Self::NoSuchCursor(_) => (StatusCode::NOT_FOUND, "no_such_cursor"),
             Self::Nobody => (StatusCode::BAD_REQUEST, "nobody"),
             Self::EmptyText(_) => (StatusCode::BAD_REQUEST, "empty_text"),
@@ -138,6 +142,9 @@ pub async fn set(mut call: Call) -> Response<Body> {
         Ok(wanted) => wanted,
         Err(bad) => return Refused::from(bad).response(),
     };
+    if let Err(refused) = is_free(&call) {
+        return refused.response();
+    }
     let name = call.name.clone();
     on_disk(&call, move |gateway| {
         let position = Position::new(wanted.place(gateway)?);
@@ -147,8 +154,18 @@ pub async fn set(mut call: Call) -> Response<Body> {
     .await
 }
 
+/// Whether nobody holds the cursor: a webhook would write its own place over it.
+fn is_free(call: &Call) -> Result<(), Refused> {
+    let webhook = webhook_of_cursor(&call.name);
+    let held = webhook.zip(call.context.webhooks.as_ref()).is_some_and(|(webhook, webhooks)| webhooks.store().get(webhook).is_ok());
+    if held { Err(Refused::OfWebhook(call.name.clone())) } else { Ok(()) }
+}
+
 /// `DELETE /admin/v1/cursors/{name}`
 pub async fn delete(call: Call) -> Response<Body> {
+    if let Err(refused) = is_free(&call) {
+        return refused.response();
+    }
     let name = call.name.clone();
     on_disk(&call, move |gateway| {
         if !gateway.journal().cursors().delete(&name)? {

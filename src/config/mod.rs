@@ -4,6 +4,7 @@
 
 pub mod journal;
 mod key;
+mod webhooks;
 
 pub(crate) use key::nearest as nearest_key;
 
@@ -212,7 +213,7 @@ impl Config {
         let parsed = toml::from_str(&text).map_err(|source| ConfigError::Parse {
             path: path.into(),
             suggestion: key::nearest(source.message()),
-            source: Box::new(source),
+            source: Box::new(webhooks::without_secrets(source, &text)),
         });
         parsed.map(|config| Self { path: path.into(), ..config })
     }
@@ -259,29 +260,11 @@ impl Config {
             Err(wrong) => errors.extend(wrong.into_iter().map(ConfigError::Access)),
         }
         self.check_listeners(&mut errors, &mut warnings);
-        self.check_webhooks(&mut errors);
+        errors.extend(webhooks::check(&self.webhook_common, &self.webhooks));
         if self.privacy.reveal_withheld {
             warnings.push("`privacy.reveal_withheld` tells numbers and names that callers withhold: check what the law says".into());
         }
         if errors.is_empty() { Ok(warnings) } else { Err(errors) }
-    }
-
-    fn check_webhooks(&self, errors: &mut Vec<ConfigError>) {
-        for (number, (at, config)) in (1..).zip(self.webhooks.iter().enumerate()) {
-            let name = webhook::endpoint::excerpt(&config.name);
-            if self.webhooks.iter().take(at).any(|before| before.name == config.name) {
-                errors.push(ConfigError::WebhookTwice { number, name: name.clone() });
-            }
-            let wrong = webhook::endpoint::check(config).err().unwrap_or_default();
-            errors.extend(wrong.into_iter().map(|wrong| ConfigError::Webhook { number, name: name.clone(), wrong }));
-        }
-        let common = &self.webhook_common;
-        let kept = [
-            ("keep_attempts_hours", common.keep_attempts_hours),
-            ("keep_attempts_mib", common.keep_attempts_mib),
-            ("keep_dead_hours", common.keep_dead_hours),
-        ];
-        errors.extend(kept.iter().filter(|(_, kept)| *kept == 0).map(|(key, _)| ConfigError::WebhooksKeepNothing(key)));
     }
 
     /// Who can reach the listeners, and what for.
@@ -327,17 +310,18 @@ impl Config {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
-    fn parse(text: &str) -> Result<Config, ConfigError> {
+    pub fn parse(text: &str) -> Result<Config, ConfigError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("callcast.toml");
         std::fs::write(&path, text).unwrap();
         Config::load(&path)
     }
 
-    const SESSION: &str = "[[session]]\nmanagers = ['cucm']\nuser = 'ctiuser'\npassword_env = 'P'\ninventory.control_list_only = true\n";
+    pub const SESSION: &str =
+        "[[session]]\nmanagers = ['cucm']\nuser = 'ctiuser'\npassword_env = 'P'\ninventory.control_list_only = true\n";
 
     #[test]
     fn the_example_is_valid_and_shows_the_defaults() {
@@ -364,51 +348,7 @@ mod tests {
         assert_eq!((config.numbers.region.as_deref(), config.numbers.sites.len()), (Some("FR"), 1));
     }
 
-    /// The part of the example from a table to another, of which all that is no explanation counts.
-    fn uncommented(from: &str, to: &str) -> String {
-        let example = include_str!("../../deploy/callcast.example.toml");
-        let part = example.split_once(from).unwrap().1.split_once(to).unwrap().0;
-        let lines: Vec<&str> = part.lines().filter_map(|line| line.strip_prefix("# ")).filter(|line| is_toml(line)).collect();
-        lines.join("\n")
-    }
-
-    #[test]
-    fn what_the_example_shows_of_webhooks_is_valid_and_shows_the_defaults() {
-        let text = uncommented("\n[webhooks]\n", "\n[privacy]\n");
-        let config = parse(&format!("{SESSION}{text}")).unwrap();
-        let [crm] = config.webhooks.as_slice() else { panic!("{text}") };
-        let defaults = webhook::Config::default();
-        assert_eq!((&crm.delivery, &crm.retry, &crm.breaker), (&defaults.delivery, &defaults.retry, &defaults.breaker));
-        // Every key is there.
-        let known = serde_json::to_value(&defaults).unwrap();
-        let keys = known
-            .as_object()
-            .unwrap()
-            .iter()
-            .flat_map(|(key, value)| value.as_object().map_or_else(|| vec![key.clone()], |inside| inside.keys().cloned().collect()));
-        let missing: Vec<String> = keys.filter(|key| !text.contains(&format!("{key} =")) && !text.contains(&format!(".{key}]"))).collect();
-        assert_eq!(missing, ["name"; 0]);
-    }
-
-    #[test]
-    fn a_mistake_in_a_webhook_names_the_webhook() {
-        let text =
-            format!("{SESSION}[webhooks]\nkeep_dead_hours = 0\n[[webhook]]\nname = 'crm'\nurl = 'https://a'\n[[webhook]]\nname = 'crm'\n");
-        let errors = parse(&text).unwrap().check().unwrap_err();
-        let texts: Vec<String> = errors.iter().map(ToString::to_string).collect();
-        for (text, expected) in texts.iter().zip([
-            "[[webhook]] 2: `name` is \"crm\"",
-            "[[webhook]] 2 (crm): `url` is missing",
-            "`webhooks.keep_dead_hours` is 0",
-        ]) {
-            assert!(text.starts_with(expected), "{text}");
-        }
-        assert_eq!(texts.len(), 3);
-        let error = parse(&format!("{SESSION}[[webhook]]\nname = 'crm'\nurll = 'x'\n")).unwrap_err().to_string();
-        assert!(error.contains("did you mean `url`?"), "{error}");
-    }
-
-    fn is_toml(line: &str) -> bool {
+    pub fn is_toml(line: &str) -> bool {
         line.starts_with('[')
             || line.split_once(" = ").is_some_and(|(key, _)| key.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_'))
     }

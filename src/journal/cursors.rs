@@ -2,13 +2,14 @@
 //!
 //! Each has a name and a file of its own, which is replaced in one step. Retention never waits for one: what it removed before a consumer came to
 //! it is that consumer's gap. A consumer that moves many times a second notes where it is beside its file, without a sync: that survives the end of
-//! the process, and after a power cut the file counts.
+//! the process, and after a power cut the file counts. A note waits for no sync, not even of its own file: a slow device makes no note old.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use serde::{Deserialize, Serialize};
 
@@ -65,19 +66,51 @@ pub struct Gap {
 #[serde(deny_unknown_fields)]
 struct Written {
     version: u32,
+    /// How often it was set; a note has the number of the file that it was made after.
+    #[serde(default)]
+    set: u64,
     reached: String,
     parked: Vec<Sequence>,
 }
 
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 
 /// The durable cursors of a log.
 #[derive(Clone, Debug)]
 pub struct Cursors {
     folder: PathBuf,
     disk: Arc<dyn Disk>,
-    /// Held while a file is replaced: two at once would have one temporary file.
-    writing: Arc<Mutex<()>>,
+    writing: Arc<Mutex<HashMap<String, Arc<Writing>>>>,
+}
+
+/// A cursor that is going to be set.
+#[derive(Debug)]
+pub struct Renewal {
+    cursors: Cursors,
+    path: PathBuf,
+    writing: Arc<Writing>,
+    number: u64,
+}
+
+impl Renewal {
+    /// Sets it. When this returns, it is on the device. What was noted before [`Cursors::renew`] counts until the file is in its place, and
+    /// never again, even if a power cut brings it back.
+    ///
+    /// # Errors
+    /// As [`Cursors::set`].
+    pub fn set(self, position: &Position) -> Result<(), JournalError> {
+        let _file = lock(&self.writing.file);
+        self.cursors.write(&self.path, position, self.number, true)
+    }
+}
+
+/// The files of one cursor, as they are written. Each is locked while it is replaced: two at once would have one temporary file.
+#[derive(Debug)]
+struct Writing {
+    /// How often it was set, with what is going to be.
+    set: AtomicU64,
+    file: Mutex<()>,
+    note: Mutex<()>,
 }
 
 impl Cursors {
@@ -109,10 +142,12 @@ impl Cursors {
     /// When it cannot have this name, its file is damaged, or the disk refuses.
     pub fn get(&self, name: &str) -> Result<Option<Position>, JournalError> {
         let path = self.path(name)?;
-        // A note is newer than the file. One that a power cut took does not count.
+        let file = read(&path);
+        let set = file.as_ref().ok().and_then(Option::as_ref).map_or(0, |(set, _)| *set);
+        // A note is newer than the file that it was made after. One of an earlier file, or that a power cut took, does not count.
         match read(&note_of(&path)) {
-            Ok(Some(position)) => Ok(Some(position)),
-            Ok(None) | Err(_) => read(&path),
+            Ok(Some((after, position))) if after >= set => Ok(Some(position)),
+            _ => Ok(file?.map(|(_, position)| position)),
         }
     }
 
@@ -121,11 +156,18 @@ impl Cursors {
     /// # Errors
     /// When it cannot have this name, too much is parked, or the disk refuses.
     pub fn set(&self, name: &str, position: &Position) -> Result<(), JournalError> {
+        self.renew(name)?.set(position)
+    }
+
+    /// Announces that a cursor is going to be set: what is noted from now on is newer than that, and counts when it is done.
+    ///
+    /// # Errors
+    /// When it cannot have this name.
+    pub fn renew(&self, name: &str) -> Result<Renewal, JournalError> {
         let path = self.path(name)?;
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        // Before the file is written: a note that came back after a power cut would be older than it.
-        self.remove(&note_of(&path))?;
-        self.write(&path, position, true)
+        let writing = self.writing(name, &path);
+        let number = writing.set.fetch_add(1, Ordering::SeqCst) + 1;
+        Ok(Renewal { cursors: self.clone(), path, writing, number })
     }
 
     /// Writes down where a consumer stands, with the operating system alone: for what changes many times a second. [`Cursors::set`], now and
@@ -134,9 +176,10 @@ impl Cursors {
     /// # Errors
     /// When it cannot have this name, too much is parked, or the disk refuses.
     pub fn note(&self, name: &str, position: &Position) -> Result<(), JournalError> {
-        let path = note_of(&self.path(name)?);
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
-        self.write(&path, position, false)
+        let path = self.path(name)?;
+        let writing = self.writing(name, &path);
+        let _note = lock(&writing.note);
+        self.write(&note_of(&path), position, writing.set.load(Ordering::SeqCst), false)
     }
 
     /// Forgets a consumer; whether there was one.
@@ -145,7 +188,8 @@ impl Cursors {
     /// When it cannot have this name, or the disk refuses.
     pub fn delete(&self, name: &str) -> Result<bool, JournalError> {
         let path = self.path(name)?;
-        let _writing = self.writing.lock().unwrap_or_else(PoisonError::into_inner);
+        let writing = self.writing(name, &path);
+        let (_file, _note) = (lock(&writing.file), lock(&writing.note));
         let noted = self.remove(&note_of(&path))?;
         let there = self.remove(&path)? || noted;
         if there {
@@ -154,15 +198,24 @@ impl Cursors {
         Ok(there)
     }
 
-    fn write(&self, path: &Path, position: &Position, sync: bool) -> Result<(), JournalError> {
+    fn write(&self, path: &Path, position: &Position, set: u64, sync: bool) -> Result<(), JournalError> {
         if position.parked.len() > PARKED {
             return Err(JournalError::Parked { limit: PARKED });
         }
         disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
         let written =
-            Written { version: VERSION, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
+            Written { version: VERSION, set, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
         let bytes = serde_json::to_vec(&written).map_err(io::Error::from).map_err(io("write", path))?;
         disk::replace(&*self.disk, path, &bytes, sync).map_err(io("write", path))
+    }
+
+    fn writing(&self, name: &str, path: &Path) -> Arc<Writing> {
+        let mut all = lock(&self.writing);
+        let new = || {
+            let set = set_of(path).max(set_of(&note_of(path)));
+            Arc::new(Writing { set: AtomicU64::new(set), file: Mutex::default(), note: Mutex::default() })
+        };
+        Arc::clone(all.entry(name.to_owned()).or_insert_with(new))
     }
 
     /// Whether there was such a file.
@@ -187,7 +240,17 @@ fn note_of(path: &Path) -> PathBuf {
     path.with_file_name(format!("+{name}"))
 }
 
-fn read(path: &Path) -> Result<Option<Position>, JournalError> {
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// How often what lies there was set; one that is missing or damaged, never.
+fn set_of(path: &Path) -> u64 {
+    read(path).ok().flatten().map_or(0, |(set, _)| set)
+}
+
+/// What lies there, and how often it was set.
+fn read(path: &Path) -> Result<Option<(u64, Position)>, JournalError> {
     let bytes = match fs::read(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
         other => other.map_err(io("read", path))?,
@@ -197,11 +260,14 @@ fn read(path: &Path) -> Result<Option<Position>, JournalError> {
         return Err(JournalError::Newer { path: path.into(), found: written.version, known: VERSION });
     }
     let Ok(reached) = written.reached.parse() else { return Err(JournalError::CursorFile { path: path.into() }) };
-    Ok(Some(Position { reached, parked: written.parked.into_iter().collect() }))
+    Ok(Some((written.set, Position { reached, parked: written.parked.into_iter().collect() })))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fmt;
+    use std::sync::mpsc;
+
     use super::super::disk::RealDisk;
     use super::*;
 
@@ -273,6 +339,89 @@ mod tests {
         cursors.set("crm", &at(1)).unwrap();
         fs::write(note_of(&cursors.path("crm").unwrap()), "").unwrap();
         assert_eq!(cursors.get("crm").unwrap(), Some(at(1)));
+    }
+
+    /// A disk that does something before a file that is no note gets its place, and says whether it does.
+    struct Before<F>(F);
+
+    impl<F> fmt::Debug for Before<F> {
+        fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("Before")
+        }
+    }
+
+    impl<F: Fn() -> io::Result<()> + Send + Sync> Disk for Before<F> {
+        fn create(&self, path: &Path) -> io::Result<Box<dyn disk::DiskFile>> {
+            RealDisk.create(path)
+        }
+
+        fn rename(&self, from: &Path, to: &Path) -> io::Result<()> {
+            if !to.file_name().unwrap().to_str().unwrap().starts_with('+') {
+                (self.0)()?;
+            }
+            RealDisk.rename(from, to)
+        }
+
+        fn sync_folder(&self, path: &Path) -> io::Result<()> {
+            RealDisk.sync_folder(path)
+        }
+    }
+
+    #[test]
+    fn a_note_counts_until_the_file_is_in_its_place() {
+        let (folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        cursors.note("crm", &at(5)).unwrap();
+        let full = Cursors::new(folder.path(), Arc::new(Before(|| Err(io::ErrorKind::StorageFull.into()))));
+        assert!(full.set("crm", &at(6)).is_err());
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(5)));
+    }
+
+    #[test]
+    fn a_note_waits_for_no_file_and_counts_after_it() {
+        let (folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        let (begun, until_begun) = mpsc::channel();
+        let (go_on, until_noted) = mpsc::channel::<()>();
+        let until_noted = Mutex::new(until_noted);
+        let slow = Before(move || {
+            begun.send(()).unwrap();
+            lock(&until_noted).recv().map_err(io::Error::other)
+        });
+        let slow = Cursors::new(folder.path(), Arc::new(slow));
+        std::thread::scope(|scope| {
+            let renewal = slow.renew("crm").unwrap();
+            let setting = scope.spawn(|| renewal.set(&at(6)));
+            until_begun.recv().unwrap();
+            slow.note("crm", &at(7)).unwrap();
+            assert_eq!(cursors.get("crm").unwrap(), Some(at(7)));
+            go_on.send(()).unwrap();
+            setting.join().unwrap().unwrap();
+        });
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(7)));
+    }
+
+    #[test]
+    fn a_note_that_a_power_cut_brings_back_does_not_count() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        cursors.note("crm", &at(5)).unwrap();
+        let note = note_of(&cursors.path("crm").unwrap());
+        let before = fs::read(&note).unwrap();
+        cursors.set("crm", &at(6)).unwrap();
+        fs::write(&note, before).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(6)));
+    }
+
+    #[test]
+    fn a_cursor_that_an_earlier_version_wrote_is_read() {
+        let (_folder, cursors) = cursors();
+        cursors.set("crm", &at(1)).unwrap();
+        let written = |sequence| format!(r#"{{"version":1,"reached":"{}","parked":[]}}"#, at(sequence).reached);
+        fs::write(cursors.path("crm").unwrap(), written(3)).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(3)));
+        fs::write(note_of(&cursors.path("crm").unwrap()), written(4)).unwrap();
+        assert_eq!(cursors.get("crm").unwrap(), Some(at(4)));
     }
 
     #[test]

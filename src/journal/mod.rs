@@ -31,7 +31,7 @@ mod writer;
 use bytes::Bytes;
 
 pub use cursor::{Cursor, Sequence};
-pub use cursors::{Cursors, Gap, PARKED, Position};
+pub use cursors::{Cursors, Gap, PARKED, Position, Renewal};
 pub use disk::{Disk, DiskFile, RealDisk};
 pub(crate) use disk::{create_folder, replace};
 pub use erase::{Erased, Matcher};

@@ -45,6 +45,10 @@ impl Control for Fake {
         self.told().endpoints.insert(endpoint.config.name.clone(), endpoint);
     }
 
+    fn start_anew(&self, _: &str) {
+        self.told().breaker = Breaker::Closed;
+    }
+
     fn remove(&self, name: &str) {
         self.told().endpoints.remove(name);
     }

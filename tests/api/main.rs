@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in tests they are assertions
 #![allow(missing_docs)]
 
+mod admin_documents;
 mod ask;
 mod calls;
 mod devices;

@@ -136,6 +136,14 @@ async fn one_that_was_given_up_says_why_and_is_resumed() {
 }
 
 #[tokio::test]
+async fn to_resume_one_that_runs_closes_its_breaker() {
+    let admins = admins().await;
+    admins.control.told().breaker = Breaker::Open;
+    let resumed = admins.done("POST", "/admin/v1/webhooks/crm/resume", &Value::Null).await;
+    assert_eq!(resumed["status"]["breaker"], "closed");
+}
+
+#[tokio::test]
 async fn a_mistake_in_a_webhook_is_told_with_what_is_right_and_changes_nothing() {
     let admins = admins().await;
     let before = admins.done("GET", WEBHOOKS, &Value::Null).await;
@@ -397,4 +405,24 @@ async fn only_admins_see_webhooks() {
         assert!(matches!(answer.status, 401 | 403) && !answer.body.contains("crm"), "{}", answer.body);
     }
     assert_eq!(request_at(admins.edge.address, "GET", WEBHOOKS, &admins.viewers()).await.status, 404, "the API's listener has none of it");
+}
+
+#[tokio::test]
+async fn the_cursor_of_a_webhook_is_the_webhooks_until_that_is_deleted() {
+    let admins = admins().await;
+    let cursors = admins.edge.gateway.journal().cursors().clone();
+    let reached = admins.edge.gateway.reader().cursor(1);
+    for name in ["webhook-crm", "webhook-crm.replay", "webhook-gone"] {
+        cursors.set(name, &callcast::journal::Position::new(reached)).unwrap();
+    }
+    let back = json!({"reached": reached.to_string()}).to_string();
+    for name in ["webhook-crm", "webhook-crm.replay"] {
+        let path = format!("/admin/v1/cursors/{name}");
+        for (method, body) in [("PUT", back.as_str()), ("DELETE", "")] {
+            let (status, code, message) = admins.refused(method, &path, body).await;
+            assert_eq!((status, code.as_str()), (409, "of_webhook"), "{message}");
+            assert!(message.contains("replay"), "{message}");
+        }
+    }
+    assert_eq!(admins.ask("DELETE", "/admin/v1/cursors/webhook-gone", "").await.status, 204);
 }

@@ -10,3 +10,4 @@ mod page;
 mod playing;
 mod schemas;
 mod stage;
+mod webhooks;

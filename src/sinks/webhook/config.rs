@@ -17,11 +17,13 @@ pub struct Common {
     pub keep_attempts_mib: u32,
     /// How long dead letters are known, in hours. Their events are in the journal, for as long as that keeps them.
     pub keep_dead_hours: u32,
+    /// How many of them are known for each endpoint, in MiB: some 16,000 a MiB.
+    pub keep_dead_mib: u32,
 }
 
 impl Default for Common {
     fn default() -> Self {
-        Self { keep_attempts_hours: 72, keep_attempts_mib: 64, keep_dead_hours: 168 }
+        Self { keep_attempts_hours: 72, keep_attempts_mib: 64, keep_dead_hours: 168, keep_dead_mib: 256 }
     }
 }
 

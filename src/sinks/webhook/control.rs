@@ -179,6 +179,10 @@ pub trait Control: Send + Sync + fmt::Debug {
     /// Runs an endpoint, or takes its changes over. One that is new begins with the next event. One that was paused or disabled and is
     /// no longer goes on where it stopped, with its breaker closed.
     fn set(&self, endpoint: Arc<Endpoint>);
+    /// Closes the breaker of an endpoint, and tries at once what waits for its next attempt: somebody says that it is well again.
+    fn start_anew(&self, name: &str) {
+        let _ = name;
+    }
     /// Stops an endpoint, and forgets where it stood.
     fn remove(&self, name: &str);
     /// How an endpoint stands; none when there is no such endpoint.

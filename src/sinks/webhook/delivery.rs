@@ -1,5 +1,6 @@
 //! What goes out and what comes back: the words that making, sending, scheduling and recording have in common.
 
+use std::fmt;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -10,7 +11,7 @@ use crate::journal::Sequence;
 use crate::time::Timestamp;
 
 /// A request that is ready to be sent.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Prepared {
     /// Its method.
     pub method: Method,
@@ -20,6 +21,13 @@ pub struct Prepared {
     pub headers: HeaderMap,
     /// Its body, not compressed.
     pub body: Bytes,
+}
+
+/// It shows nothing of what may be a secret: URL, headers, body.
+impl fmt::Debug for Prepared {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Prepared").field("method", &self.method).field("bytes", &self.body.len()).finish_non_exhaustive()
+    }
 }
 
 /// What came back.

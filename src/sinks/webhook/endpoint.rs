@@ -8,6 +8,8 @@ use super::{Client, Config, Plan, Secret};
 pub const FOLDER: &str = "webhooks";
 /// The longest name.
 const MAX_NAME: usize = 40;
+/// The longest pause, in seconds: a week.
+const LONGEST_PAUSE: u64 = 7 * 24 * 3600;
 
 /// A name that no endpoint can have.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
@@ -44,11 +46,37 @@ pub fn check(config: &Config) -> Result<(), Vec<String>> {
     if !config.url.is_set() {
         wrong.push("`url` is missing: say where events go, as \"https://crm.example.com/events\"".into());
     }
+    wrong.extend(out_of_range(config));
     if wrong.is_empty() {
         wrong.extend(Plan::new(config).err().into_iter().flatten().map(|error| error.to_string()));
         wrong.extend(Client::new(config).err().into_iter().flatten().map(|error| error.to_string()));
     }
     if wrong.is_empty() { Ok(()) } else { Err(wrong) }
+}
+
+/// Numbers with which nothing would be delivered, or not as meant.
+fn out_of_range(config: &Config) -> Vec<String> {
+    let Config { delivery, retry, breaker, .. } = config;
+    let mut wrong = Vec::new();
+    let mut range = |key: &str, value: u64, first: u64, last: u64| {
+        if !(first..=last).contains(&value) {
+            wrong.push(format!("`{key}` is {value}: give {first} to {last}"));
+        }
+    };
+    range("delivery.batch_events", delivery.batch_events as u64, 1, 1000);
+    range("delivery.batch_bytes", delivery.batch_bytes as u64, 1, 16 << 20);
+    range("length of retry.pauses_seconds", retry.pauses_seconds.len() as u64, 1, 100);
+    retry.pauses_seconds.iter().for_each(|pause| range("retry.pauses_seconds", *pause, 0, LONGEST_PAUSE));
+    range("retry.retry_after_max_seconds", retry.retry_after_max_seconds, 0, LONGEST_PAUSE);
+    range("breaker.failures", breaker.failures.into(), 1, 1_000_000);
+    range("breaker.pause_seconds", breaker.pause_seconds, 0, LONGEST_PAUSE);
+    range("breaker.pause_max_seconds", breaker.pause_max_seconds, breaker.pause_seconds.min(LONGEST_PAUSE), LONGEST_PAUSE);
+    let statuses = [&retry.dead_statuses, &retry.breaker_statuses, &retry.disable_statuses];
+    statuses.into_iter().flatten().for_each(|status| range("retry.*_statuses", (*status).into(), 300, 599));
+    if !(0.0..=1.0).contains(&retry.jitter) {
+        wrong.push(format!("`retry.jitter` is {}: it is a share, from 0 to 1", retry.jitter));
+    }
+    wrong
 }
 
 /// The keys of an endpoint that lead to files or to the environment.
@@ -116,5 +144,24 @@ mod tests {
         ];
         assert_eq!(keys, expected);
         assert!(leading_elsewhere(&Config { url: "https://a".into(), ..Config::default() }).is_empty());
+    }
+
+    #[test]
+    fn a_number_out_of_range_is_named_with_the_range() {
+        let mut config = Config { name: "crm".into(), url: "https://203.0.113.9/".into(), ..Config::default() };
+        config.delivery.batch_events = 0;
+        config.retry.jitter = 1.5;
+        config.retry.dead_statuses = vec![200];
+        (config.breaker.pause_seconds, config.breaker.pause_max_seconds) = (60, 30);
+        let wrong = check(&config).unwrap_err();
+        for (wrong, expected) in wrong.iter().zip([
+            "delivery.batch_events` is 0",
+            "breaker.pause_max_seconds` is 30: give 60",
+            "_statuses` is 200",
+            "retry.jitter` is 1.5",
+        ]) {
+            assert!(wrong.contains(expected), "{wrong}");
+        }
+        assert_eq!(wrong.len(), 4);
     }
 }

@@ -73,12 +73,14 @@ impl Registry {
         self.change(|store| store.pause(name, paused))
     }
 
-    /// Has an endpoint go on.
+    /// Has an endpoint go on, and its breaker begin anew.
     ///
     /// # Errors
     /// See [`Store::resume`].
     pub fn resume(&self, name: &str) -> Result<Arc<Endpoint>, StoreError> {
-        self.change(|store| store.resume(name))
+        let endpoint = self.change(|store| store.resume(name))?;
+        self.control.start_anew(name);
+        Ok(endpoint)
     }
 
     /// Gives an endpoint up. It writes to the disk, and calls [`Control::set`]: whoever delivers holds no lock meanwhile.

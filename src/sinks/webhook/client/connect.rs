@@ -3,7 +3,7 @@
 use std::fmt;
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, SocketAddr};
+use std::net::{IpAddr, SocketAddr, ToSocketAddrs as _};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,6 +14,7 @@ use hyper::header::HeaderValue;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tokio_rustls::TlsConnector;
 use url::{Host, Url};
@@ -28,6 +29,9 @@ const STAGGER: Duration = Duration::from_millis(250);
 /// So many addresses of a name are tried.
 const ADDRESSES: usize = 8;
 
+/// So many names of an endpoint are looked up at a time.
+const LOOKUPS: usize = 2;
+
 /// What a name's lookup becomes.
 pub type Lookup<'r> = Pin<Box<dyn Future<Output = io::Result<Vec<IpAddr>>> + Send + 'r>>;
 
@@ -37,13 +41,30 @@ pub trait Resolver: fmt::Debug + Send + Sync {
     fn resolve<'r>(&'r self, host: &'r str) -> Lookup<'r>;
 }
 
-/// The operating system's.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct System;
+/// The operating system's. It takes a thread for each lookup, for as long as that takes, whoever still waits for it: a few at a time.
+#[derive(Clone, Debug)]
+pub struct System {
+    lookups: Arc<Semaphore>,
+}
+
+impl Default for System {
+    fn default() -> Self {
+        Self { lookups: Arc::new(Semaphore::new(LOOKUPS)) }
+    }
+}
 
 impl Resolver for System {
     fn resolve<'r>(&'r self, host: &'r str) -> Lookup<'r> {
-        Box::pin(async move { Ok(tokio::net::lookup_host((host, 0)).await?.map(|address| address.ip()).collect()) })
+        Box::pin(async move {
+            let permit = Arc::clone(&self.lookups).acquire_owned().await.map_err(io::Error::other)?;
+            let host = host.to_owned();
+            let lookup = tokio::task::spawn_blocking(move || {
+                let found = (host.as_str(), 0).to_socket_addrs().map(|found| found.map(|address| address.ip()).collect());
+                drop(permit);
+                found
+            });
+            lookup.await.map_err(io::Error::other)?
+        })
     }
 }
 

@@ -67,7 +67,7 @@ impl Client {
     /// # Errors
     /// All that is wrong with it.
     pub fn new(config: &Config) -> Result<Self, Vec<ClientError>> {
-        Self::with_resolver(config, Arc::new(System))
+        Self::with_resolver(config, Arc::new(System::default()))
     }
 
     /// The same, with names looked up by `resolver`.

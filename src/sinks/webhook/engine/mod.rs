@@ -134,9 +134,9 @@ fn cursors(name: &str) -> [String; 3] {
     [format!("webhook-{name}"), format!("webhook-{name}.replay"), format!("webhook-{name}.until")]
 }
 
-/// Whether a cursor belongs to a webhook, which holds it and writes it again and again.
-pub fn is_cursor_of_webhook(name: &str) -> bool {
-    name.starts_with("webhook-")
+/// The name of the webhook whose cursor this is: while it is there it writes its cursor again and again.
+pub fn webhook_of_cursor(cursor: &str) -> Option<&str> {
+    cursor.strip_prefix("webhook-").map(|rest| rest.split('.').next().unwrap_or(rest))
 }
 
 /// The thread.
@@ -288,7 +288,7 @@ impl Starting {
                 return None;
             }
         };
-        let schedule = Schedule::new(Rules::new(&self.endpoint.config), start.reached);
+        let schedule = Schedule::new(Rules::new(&self.endpoint.config, plan.dead_statuses()), start.reached);
         let metrics = self.told.gateway.metrics().webhook(name);
         let live = Arc::new(Live { endpoint: Arc::clone(&self.endpoint), plan, client, metrics, records, schedule: Mutex::new(schedule) });
         let (send, commands) = mpsc::unbounded_channel();

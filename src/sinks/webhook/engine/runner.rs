@@ -63,16 +63,38 @@ struct UnderWay {
     sending: Sending,
     reading: Option<Reading>,
     fetching: Option<Fetching>,
-    saving: Option<JoinHandle<()>>,
+    /// A note of where we are.
+    noting: Option<JoinHandle<()>>,
+    /// The same on its way to the device. Notes do not wait for it.
+    syncing: Option<JoinHandle<()>>,
 }
 
 /// What was not written down yet.
-#[derive(Clone, Copy, Default)]
+#[derive(Clone, Copy)]
 struct Unsaved {
     /// Something was settled.
     settled: bool,
     /// It is not on the device.
     unsynced: bool,
+    /// It is time that it came there.
+    due: bool,
+    next_note: Instant,
+    next_sync: Instant,
+}
+
+impl Unsaved {
+    fn new() -> Self {
+        Self { settled: false, unsynced: false, due: false, next_note: Instant::now(), next_sync: Instant::now() }
+    }
+
+    /// When there is something to write down, or to look at; what is under way says itself when it is done.
+    fn next(&self, under: &UnderWay) -> Instant {
+        if self.settled && under.noting.is_none() { self.next_note.min(self.next_sync) } else { self.next_sync }
+    }
+
+    fn settled(&mut self) {
+        (self.settled, self.unsynced) = (true, true);
+    }
 }
 
 impl Runner {
@@ -80,9 +102,8 @@ impl Runner {
     pub async fn run(mut self, stop: CancellationToken) {
         let sender = Rc::new(Sender { live: Arc::clone(&self.live), reader: self.feed.reader().clone() });
         let pace = pace(self.live.endpoint.config.delivery.per_second);
-        let (mut under, mut unsaved) = (UnderWay::default(), Unsaved::default());
+        let (mut under, mut unsaved) = (UnderWay::default(), Unsaved::new());
         let mut granted = false;
-        let (mut next_note, mut next_sync) = (Instant::now(), Instant::now());
         while !stop.is_cancelled() {
             let now = Timestamp::now();
             self.take_live();
@@ -92,19 +113,11 @@ impl Runner {
             if self.feed.until().is_some() && self.is_done(&under) {
                 break;
             }
-            if Instant::now() >= next_sync {
-                next_sync = Instant::now() + SYNC;
+            if Instant::now() >= unsaved.next_sync {
                 self.live.set_gauges(self.feed.reader(), now);
-                if under.saving.is_none() && unsaved.unsynced {
-                    under.saving = Some(self.save(Cursors::set));
-                    unsaved = Unsaved::default();
-                }
-            } else if unsaved.settled && under.saving.is_none() && Instant::now() >= next_note {
-                next_note = Instant::now() + NOTE;
-                unsaved.settled = false;
-                under.saving = Some(self.save(Cursors::note));
             }
-            let wake = self.wake(paced, if unsaved.settled { next_note.min(next_sync) } else { next_sync });
+            self.save(&mut under, &mut unsaved);
+            let wake = self.wake(paced, unsaved.next(&under));
             tokio::select! {
                 biased;
                 () = stop.cancelled() => {}
@@ -114,7 +127,7 @@ impl Runner {
                     while let Some(Some(sent)) = futures_util::FutureExt::now_or_never(under.sending.next()) {
                         self.settle(sent);
                     }
-                    unsaved = Unsaved { settled: true, unsynced: true };
+                    unsaved.settled();
                 }
                 () = self.feed.filled() => unsaved.unsynced = true,
                 piece = finished(&mut under.reading) => {
@@ -128,7 +141,8 @@ impl Runner {
                     unsaved.unsynced = true;
                 }
                 Some(command) = self.commands.recv() => self.obey(command, &mut under),
-                _ = finished(&mut under.saving) => under.saving = None,
+                _ = finished(&mut under.noting) => under.noting = None,
+                _ = finished(&mut under.syncing) => under.syncing = None,
                 () = sleep_until(wake) => {}
             }
         }
@@ -222,7 +236,7 @@ impl Runner {
     fn bury(&self, now: Timestamp, unsaved: &mut Unsaved) {
         let dead = self.live.schedule().expire(now);
         if !dead.is_empty() {
-            *unsaved = Unsaved { settled: true, unsynced: true };
+            unsaved.settled();
         }
         dead.into_iter().for_each(|letter| self.told.tell(&self.live, Effect::Dead(letter)));
     }
@@ -309,14 +323,39 @@ impl Runner {
         due.map_or(at_latest, |due| at_latest.min(Instant::now() + due.max(Duration::from_millis(1))))
     }
 
-    fn save(&self, how: fn(&Cursors, &str, &Position) -> Result<(), JournalError>) -> JoinHandle<()> {
+    /// Has written down what is due.
+    fn save(&self, under: &mut UnderWay, unsaved: &mut Unsaved) {
+        let now = Instant::now();
+        if now >= unsaved.next_sync {
+            unsaved.next_sync = now + SYNC;
+            unsaved.due = unsaved.unsynced;
+        }
+        // A note that is under way is older than what is set now, and would count after it.
+        if unsaved.due && under.noting.is_none() && under.syncing.is_none() {
+            (unsaved.due, unsaved.unsynced) = (false, false);
+            under.syncing = Some(self.sync());
+        }
+        if unsaved.settled && under.noting.is_none() && now >= unsaved.next_note {
+            unsaved.next_note = now + NOTE;
+            unsaved.settled = false;
+            let name = self.cursor.clone();
+            under.noting = Some(self.write(move |cursors, position| cursors.note(&name, position)));
+        }
+    }
+
+    fn sync(&self) -> JoinHandle<()> {
+        let renewal = self.told.gateway.journal().cursors().renew(&self.cursor);
+        self.write(move |_, position| renewal?.set(position))
+    }
+
+    fn write(&self, how: impl FnOnce(&Cursors, &Position) -> Result<(), JournalError> + Send + 'static) -> JoinHandle<()> {
         let position = self.live.schedule().position();
         let (cursors, name) = (self.told.gateway.journal().cursors().clone(), self.cursor.clone());
         let (metrics, records) = (Arc::clone(self.told.gateway.metrics()), Arc::clone(&self.live.records));
         tokio::task::spawn_blocking(move || {
             // What is known as dead is known before it is done.
             records.flush();
-            if let Err(error) = how(&cursors, &name, &position) {
+            if let Err(error) = how(&cursors, &position) {
                 metrics.emit(Occurrence::WebhookCursor { cursor: &name, error: &error });
             }
         })
@@ -331,10 +370,10 @@ impl Runner {
         };
         // What does not answer in time is sent once more after the next start.
         let _ = timeout(DRAIN, rest).await;
-        if let Some(saving) = under.saving.take() {
+        for saving in [under.noting.take(), under.syncing.take()].into_iter().flatten() {
             let _ = saving.await;
         }
-        let _ = self.save(Cursors::set).await;
+        let _ = self.sync().await;
     }
 }
 

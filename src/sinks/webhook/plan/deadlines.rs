@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::error::PlanError;
 use crate::event::{EventType, Types};
+use crate::sinks::webhook::config::DeliveryConfig;
 
 /// For types that no pattern names, and for types that a later version knows: three days.
 const ELSE: Duration = Duration::from_secs(72 * 3600);
@@ -20,8 +21,11 @@ pub struct Deadlines {
 
 impl Deadlines {
     /// The deadlines of the configuration: the most exact pattern counts, `leg.alerting` before `leg.*` before `*`. What is wrong with it is
-    /// added to `problems`.
-    pub fn new(patterns: &BTreeMap<String, u64>, problems: &mut Vec<PlanError>) -> Self {
+    /// added to `problems`. `usual` is what a ready template has in place of the defaults.
+    pub fn new(patterns: &BTreeMap<String, u64>, usual: Option<Duration>, problems: &mut Vec<PlanError>) -> Self {
+        if let Some(other) = usual.filter(|_| *patterns == DeliveryConfig::default().deadlines_seconds) {
+            return Self { times: Vec::new(), other };
+        }
         let mut known: Vec<(Types, &str, Duration)> = Vec::new();
         for (pattern, &seconds) in patterns {
             if seconds == 0 || seconds > MAX {
@@ -48,12 +52,11 @@ impl Deadlines {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sinks::webhook::config::DeliveryConfig;
 
     fn deadlines(patterns: &[(&str, u64)]) -> Result<Deadlines, String> {
         let patterns = patterns.iter().map(|(pattern, seconds)| ((*pattern).to_owned(), *seconds)).collect();
         let mut problems = Vec::new();
-        let deadlines = Deadlines::new(&patterns, &mut problems);
+        let deadlines = Deadlines::new(&patterns, None, &mut problems);
         problems.first().map_or(Ok(deadlines), |problem| Err(problem.to_string()))
     }
 
@@ -69,8 +72,17 @@ mod tests {
 
     #[test]
     fn a_screen_pop_is_worth_a_minute_and_a_call_three_days_by_default() {
-        let deadlines = Deadlines::new(&DeliveryConfig::default().deadlines_seconds, &mut Vec::new());
+        let deadlines = Deadlines::new(&DeliveryConfig::default().deadlines_seconds, None, &mut Vec::new());
         assert_eq!((deadlines.of("callcast.pop.offered").as_secs(), deadlines.of("callcast.call.ended").as_secs()), (60, 72 * 3600));
+    }
+
+    #[test]
+    fn a_ready_template_has_a_deadline_of_its_own_unless_others_are_given() {
+        let of = |patterns: &BTreeMap<String, u64>| {
+            Deadlines::new(patterns, Some(Duration::from_secs(7)), &mut Vec::new()).of("callcast.leg.held").as_secs()
+        };
+        assert_eq!(of(&DeliveryConfig::default().deadlines_seconds), 7);
+        assert_eq!(of(&[("*".to_owned(), 9)].into()), 9);
     }
 
     #[test]

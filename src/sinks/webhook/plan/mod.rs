@@ -2,7 +2,7 @@
 //!
 //! - `filter`: which events
 //! - `target`: method, URL and headers; `body`: what it says; `presets`: ready templates
-//! - `template`: how templates are limited, and what they see; `names`: names that no event has
+//! - `template`: how templates are limited, and what they see; `names` and `scan`: names that are none
 //! - `sign`: signatures; `deadlines`: how long an event is worth it
 //!
 //! All of it is checked when a plan is made, so that nothing but a template that does not fit an event can go wrong later.
@@ -15,6 +15,7 @@ mod filter;
 mod material;
 mod names;
 mod presets;
+mod scan;
 mod sign;
 mod target;
 mod template;
@@ -54,6 +55,7 @@ pub struct Plan {
     body: Body,
     signer: Signer,
     deadlines: Deadlines,
+    dead_statuses: &'static [u16],
 }
 
 /// It shows nothing of what it has: URL, headers and secrets.
@@ -75,16 +77,18 @@ impl Plan {
         }
         let target = Target::new(config, &mut problems);
         let body = Body::new(&config.body, &mut problems);
-        let usual = presets::named(&config.body.preset).map(|preset| preset.types);
-        let filter = Filter::new(&config.filter, usual, &mut problems);
+        let preset = presets::named(&config.body.preset);
+        let filter = Filter::new(&config.filter, preset.map(|preset| preset.types), &mut problems);
         let signer = Signer::new(&config.signing, &mut problems);
-        let deadlines = Deadlines::new(&config.delivery.deadlines_seconds, &mut problems);
+        let deadlines = Deadlines::new(&config.delivery.deadlines_seconds, preset.and_then(|preset| preset.deadline), &mut problems);
         if config.body.mode == super::config::Mode::Batch && target.as_ref().is_some_and(Target::is_templated) {
             let problem = "url, method and headers cannot be templates then: a batch is of several events".into();
             problems.push(PlanError::Body { place: "body.mode", problem });
         }
         match (target, body) {
-            (Some(target), Some(body)) if problems.is_empty() => Ok(Self { filter, target, body, signer, deadlines }),
+            (Some(target), Some(body)) if problems.is_empty() => {
+                Ok(Self { filter, target, body, signer, deadlines, dead_statuses: preset.map_or(&[], |preset| preset.dead_statuses) })
+            }
             _ => Err(problems),
         }
     }
@@ -107,6 +111,11 @@ impl Plan {
     /// How long an event of this type is worth delivering.
     pub fn deadline(&self, kind: &str) -> Duration {
         self.deadlines.of(kind)
+    }
+
+    /// Statuses by which the product of a ready template says that it will never take this one event, besides those of the configuration.
+    pub fn dead_statuses(&self) -> &'static [u16] {
+        self.dead_statuses
     }
 
     /// What receivers check `v1a` signatures with: `whpk_…`.

@@ -32,7 +32,7 @@ const OF_THE_CONNECTION: [&str; 13] = [
 #[derive(Debug)]
 enum Made<T> {
     Fixed(T),
-    Of(Template),
+    Of(Box<Template>),
 }
 
 /// Where a request goes.
@@ -44,7 +44,7 @@ pub struct Target {
     origin: Option<Url>,
     /// Those that are fixed.
     headers: HeaderMap,
-    made: Vec<(HeaderName, Template)>,
+    made: Vec<(HeaderName, Box<Template>)>,
 }
 
 impl Target {
@@ -116,6 +116,10 @@ impl Target {
     }
 }
 
+fn made<T>(template: Template) -> Made<T> {
+    Made::Of(Box::new(template))
+}
+
 fn note<T>(result: Result<T, PlanError>, problems: &mut Vec<PlanError>) -> Option<T> {
     result.map_err(|problem| problems.push(problem)).ok()
 }
@@ -137,7 +141,7 @@ fn method(text: &str) -> Result<Made<Method>, PlanError> {
         return Ok(Made::Fixed(Method::POST));
     }
     if Template::is_one(text) {
-        return Template::text("method", text).map(Made::Of);
+        return Template::text("method", text).map(made);
     }
     known(text).map(Made::Fixed).ok_or_else(|| PlanError::Method(text.chars().take(40).collect()))
 }
@@ -165,7 +169,7 @@ fn url(text: &str) -> Result<(Made<Url>, Option<Url>), PlanError> {
     let end = rest.find(['/', '?', '#', '\\']).ok_or(LITERAL)?;
     let authority = rest.get(..end).unwrap_or_default();
     let origin = parse(&format!("{scheme}://{authority}/"))?;
-    Ok((Made::Of(Template::url("url", text)?), Some(origin)))
+    Ok((made(Template::url("url", text)?), Some(origin)))
 }
 
 fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Made<HeaderValue>), PlanError> {
@@ -188,7 +192,7 @@ fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Ma
     let place = format!("headers.{name}");
     let text = read(&place, value)?;
     if Template::is_one(&text) {
-        return Ok((parsed, Made::Of(Template::text(&place, &text)?)));
+        return Ok((parsed, made(Template::text(&place, &text)?)));
     }
     let value = HeaderValue::from_bytes(text.trim().as_bytes())
         .map_err(|_| refused("has a value with control characters: it has to be one line"))?;

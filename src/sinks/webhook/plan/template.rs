@@ -7,13 +7,15 @@
 //! In a URL every value is percent-encoded where it stands, whatever it is and wherever it comes from, so that nothing in an event can end
 //! a path segment, a parameter or the path.
 
+use std::borrow::Cow;
 use std::io;
 
-use minijinja::value::Value;
+use minijinja::value::{Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
 
 use super::error::{PlanError, PlanFault};
 use super::names;
+use super::scan::{self, Kind};
 
 /// Work of one rendering, in minijinja's measure: about one for an instruction or 64 bytes. The ready templates take less than 2 % of it.
 const FUEL: u64 = 50_000;
@@ -59,10 +61,7 @@ impl Template {
     /// When it has an error, or a name that no event has.
     pub fn text(name: &str, source: &str) -> Result<Self, PlanError> {
         let mut environment = environment();
-        environment.set_formatter(|out, _, value| match empty(value) {
-            true => Ok(()),
-            false => out.write_fmt(format_args!("{value}")).map_err(write_failed),
-        });
+        environment.set_formatter(|out, _, value| out.write_str(&written(value)?).map_err(write_failed));
         Self::new(environment, name, source)
     }
 
@@ -72,10 +71,7 @@ impl Template {
     /// When it has an error, or a name that no event has.
     pub fn url(name: &str, source: &str) -> Result<Self, PlanError> {
         let mut environment = environment();
-        environment.set_formatter(|out, _, value| match empty(value) {
-            true => Ok(()),
-            false => out.write_str(&percent_encoded(&value.to_string())).map_err(write_failed),
-        });
+        environment.set_formatter(|out, _, value| out.write_str(&percent_encoded(&written(value)?)).map_err(write_failed));
         // What is encoded anyway is not encoded twice.
         environment.add_filter("urlencode", |value: Value| value);
         Self::new(environment, name, source)
@@ -104,14 +100,30 @@ impl Template {
         }
         environment.add_template_owned(name.to_owned(), source.to_owned()).map_err(|error| refused(&error, name, source))?;
         let asked = environment.get_template(name).map_err(|error| refused(&error, name, source))?.undeclared_variables(true);
-        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
-        let mut asked: Vec<&String> = asked.iter().filter(|name| !globals.contains(&name.as_str())).collect();
-        asked.sort();
-        for path in asked {
-            if let Some(problem) = names::problem(path) {
-                let (line, column) = place(source, source.find(path.as_str()).unwrap_or_default());
-                return Err(PlanError::Template { name: name.into(), line, column, problem });
+        let words = scan::template(source);
+        let refused = |at: usize, problem: String| {
+            let (line, column) = place(source, at);
+            Err(PlanError::Template { name: name.into(), line, column, problem })
+        };
+        for word in &words {
+            let what = match word.kind {
+                Kind::Filter => "filter",
+                Kind::Test => "test",
+                Kind::Path => continue,
+            };
+            if !has(&environment, what, word.text) {
+                return refused(word.at, format!("there is no {what} {:?}; docs/webhooks.md says where all are described", word.text));
             }
+        }
+        let globals: Vec<&str> = environment.globals().map(|(name, _)| name).collect();
+        let unknown = |path: &str| Some(path).filter(|path| !globals.contains(path)).and_then(names::problem);
+        let place_of = |path: &str| {
+            let is = |text: &str| text.strip_prefix(path).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+            words.iter().find(|word| word.kind == Kind::Path && is(word.text)).map_or(0, |word| word.at)
+        };
+        let unknown = asked.iter().filter_map(|path| unknown(path).map(|problem| (place_of(path), problem)));
+        if let Some((at, problem)) = unknown.min() {
+            return refused(at, problem);
         }
         Ok(Self { environment, name: name.into() })
     }
@@ -156,14 +168,56 @@ fn environment() -> Environment<'static> {
     environment.set_debug(true);
     // It writes out all that there is.
     environment.remove_global("debug");
-    environment.add_filter("json", |value: Value| {
-        serde_json::to_string(&value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
+    environment.add_filter("json", |value: Value| json(&value));
+    environment.add_filter("form", |value: Value| {
+        let mut fields = String::new();
+        flatten(&mut fields, "", &value).map(|()| fields)
     });
     environment
 }
 
-fn empty(value: &Value) -> bool {
-    value.is_undefined() || value.is_none()
+/// Adds the fields of a form (`application/x-www-form-urlencoded`): what is in an object or list has the names or places on the way to it in its
+/// name, with `_` between. What is missing or `null` is left out.
+fn flatten(fields: &mut String, name: &str, value: &Value) -> Result<(), Error> {
+    let inner = |key: &dyn std::fmt::Display| if name.is_empty() { key.to_string() } else { format!("{name}_{key}") };
+    match value.kind() {
+        ValueKind::Undefined | ValueKind::None => Ok(()),
+        ValueKind::Map => value.try_iter()?.try_for_each(|key| flatten(fields, &inner(&key), &value.get_item(&key)?)),
+        ValueKind::Seq | ValueKind::Iterable => {
+            value.try_iter()?.enumerate().try_for_each(|(at, item)| flatten(fields, &inner(&at), &item))
+        }
+        _ => {
+            if fields.len() > OUTPUT {
+                return Err(write_failed(std::fmt::Error));
+            }
+            if !fields.is_empty() {
+                fields.push('&');
+            }
+            fields.push_str(&percent_encoded(name));
+            fields.push('=');
+            fields.push_str(&percent_encoded(&written(value)?));
+            Ok(())
+        }
+    }
+}
+
+/// Whether there is a filter or test of this name: there are tests for that.
+fn has(environment: &Environment<'_>, what: &str, name: &str) -> bool {
+    let expression = environment.compile_expression_owned(format!("name is {what}"));
+    expression.and_then(|expression| expression.eval(Value::from_pairs([("name", name)]))).is_ok_and(|has| has.is_true())
+}
+
+/// A value as it is written: text as it is, what is missing or `null` not at all, and the rest as JSON.
+fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
+    match (value.as_str(), value.kind()) {
+        (Some(text), _) => Ok(text.into()),
+        (None, ValueKind::Undefined | ValueKind::None) => Ok("".into()),
+        _ => json(value).map(Cow::Owned),
+    }
+}
+
+fn json(value: &Value) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
 }
 
 fn write_failed(_: std::fmt::Error) -> Error {
@@ -256,6 +310,14 @@ mod tests {
     }
 
     #[test]
+    fn what_is_no_text_is_written_as_json() {
+        assert_eq!(
+            made("{{ id == '1-2' }} {{ 1.5 }} {{ data.shared_with }} {{ {'a': false} }}"),
+            r#"true 1.5 ["SEP1","SEP2"] {"a":false}"#
+        );
+    }
+
+    #[test]
     fn json_is_json() {
         assert_eq!(made("{{ data.remote.name|json }}{{ data.cause|json }}"), "\"Zoë <&>\\r\\n\"null");
         let whole: serde_json::Value = serde_json::from_str(&made("{{ event|json }}")).unwrap();
@@ -263,13 +325,22 @@ mod tests {
     }
 
     #[test]
+    fn a_form_has_a_field_for_every_value() {
+        assert_eq!(
+            made("{{ data|form }}&{{ {'user[]': 'Zoë & Co', 'none': none, 'n': 1}|form }}"),
+            "call_id=c&remote_name=Zo%C3%AB%20%3C%26%3E%0D%0A&remote_number=%2B49%2089%2F1&shared_with_0=SEP1&shared_with_1=SEP2&n=1&user%5B%5D=Zo%C3%AB%20%26%20Co"
+        );
+    }
+
+    #[test]
     fn an_error_is_refused_with_its_line_and_column() {
         assert!(
-            refused("{\n  {{ id | nosuch }}\n}").starts_with("template body, line 2, column 8: unknown filter"),
+            refused("{\n  {{ id | nosuch }}\n}").starts_with("template body, line 2, column 11: there is no filter \"nosuch\""),
             "{}",
             refused("{\n  {{ id | nosuch }}\n}")
         );
         assert!(refused("é{% if %}").starts_with("template body, line 1, column 8: syntax error"), "{}", refused("é{% if %}"));
+        assert!(refused("{% if id is nosuch %}{% endif %}").starts_with("template body, line 1, column 13: there is no test \"nosuch\""));
         assert!(refused("a\n {{ data.remote.nubmer }}").starts_with("template body, line 2, column 5: the data.remote of events"));
     }
 
@@ -277,6 +348,23 @@ mod tests {
     fn an_endless_loop_is_stopped() {
         let template = Template::text("body", "{% for i in range(9999) %}{% for i in range(9999) %}{% endfor %}{% endfor %}").unwrap();
         assert!(template.render(&context()).unwrap_err().to_string().contains("works too much"));
+    }
+
+    #[test]
+    fn ready_templates_need_a_small_part_of_the_work_that_is_allowed() {
+        let lines = vec![r#"{"device":{"name":"SEP1"},"user":{"id":"ann"},"line":{"dn":"2000"}}"#; 20].join(",");
+        let data = format!(
+            r#"{{"call_id":"c","lines":[{lines}],"first_calling":{{"number":"1"}},"outcome":"failed","cause":{{"name":"no_route"}}}}"#
+        );
+        let event = format!(r#"{{"id":"1-2","type":"callcast.call.ended","data":{data}}}"#);
+        for name in ["zammad", "form"] {
+            let template = Template::text(name, crate::sinks::webhook::plan::presets::named(name).unwrap().template).unwrap();
+            let context = Context::new(event.as_bytes()).unwrap();
+            let made = template.environment.get_template(name).unwrap().render_captured(context.0).unwrap();
+            assert!(!made.output().is_empty());
+            let (used, _) = made.state().fuel_levels().unwrap();
+            assert!(used < FUEL / 50, "{name}: {used}");
+        }
     }
 
     #[test]

@@ -197,3 +197,24 @@ fn names_are_short_and_plain() {
         assert!(Plan::new(&Config { name: name.into(), ..in_mode(Mode::Structured) }).is_ok(), "{name}");
     }
 }
+
+#[test]
+fn the_examples_of_the_documentation_are_plans() {
+    #[derive(serde::Deserialize)]
+    struct File {
+        webhook: Vec<Config>,
+    }
+    let page = include_str!("../../../../docs/webhooks.md");
+    let mut checked = 0;
+    for block in page.split("```toml\n").skip(1) {
+        let example = block.split("```").next().unwrap();
+        let Ok(File { webhook }) = toml::from_str(example) else { continue };
+        for config in webhook {
+            // Files and variables are not there.
+            let problems = Plan::new(&config).err().unwrap_or_default();
+            assert!(problems.iter().all(|problem| matches!(problem, PlanError::Secret { .. })), "{example}{problems:?}");
+            checked += 1;
+        }
+    }
+    assert!(checked >= 4, "{checked}");
+}

@@ -3,11 +3,14 @@
 use std::fs;
 use std::io::Write as _;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::*;
-use crate::sinks::webhook::Death;
+use crate::journal::Sequence;
+use crate::sinks::webhook::{Attempt, DeadLetter, Death, Outcome};
 
 const NOW: Timestamp = Timestamp(1_795_421_700_000_000);
-const COMMON: Common = Common { keep_attempts_hours: 72, keep_attempts_mib: 64, keep_dead_hours: 168 };
+const COMMON: Common = Common { keep_attempts_hours: 72, keep_attempts_mib: 64, keep_dead_hours: 168, keep_dead_mib: 256 };
 
 fn opened(folder: &Path) -> Records {
     Records::open(folder, &COMMON, Metrics::new().unwrap()).unwrap()

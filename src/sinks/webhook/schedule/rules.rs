@@ -19,13 +19,15 @@ pub struct Rules {
 }
 
 impl Rules {
-    /// The rules of an endpoint.
-    pub fn new(config: &Config) -> Self {
+    /// The rules of an endpoint; `dead` are statuses with which a ready template's product says what others say with 422.
+    pub fn new(config: &Config, dead: &[u16]) -> Self {
         let delivery = &config.delivery;
+        let mut retry = config.retry.clone();
+        retry.dead_statuses.extend(dead);
         Self {
             in_flight: delivery.in_flight.max(1),
             batch: (config.body.mode == Mode::Batch).then(|| (delivery.batch_events.max(1), delivery.batch_bytes.max(1))),
-            retry: config.retry.clone(),
+            retry,
             breaker: config.breaker.clone(),
         }
     }

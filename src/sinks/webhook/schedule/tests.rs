@@ -22,7 +22,7 @@ fn schedule(change: impl FnOnce(&mut Config)) -> Schedule {
     let mut config = Config::default();
     config.retry.jitter = 0.0;
     change(&mut config);
-    Schedule::new(Rules::new(&config), start())
+    Schedule::new(Rules::new(&config, &[]), start())
 }
 
 fn event(sequence: Sequence, call: u8) -> Arc<Entry> {
@@ -35,6 +35,10 @@ fn event(sequence: Sequence, call: u8) -> Arc<Entry> {
 fn offer(schedule: &mut Schedule, sequence: Sequence, call: u8) {
     schedule.offer(&event(sequence, call), FAR);
     schedule.looked_at(Cursor { sequence, ..start() }, None);
+}
+
+fn offer_all(schedule: &mut Schedule, events: &[(Sequence, u8)]) {
+    events.iter().for_each(|(sequence, call)| offer(schedule, *sequence, *call));
 }
 
 fn answer(status: u16) -> Settled {
@@ -61,7 +65,7 @@ fn parked(schedule: &Schedule) -> Vec<Sequence> {
 #[test]
 fn events_of_one_call_go_one_after_the_other_and_calls_beside_each_other() {
     let mut schedule = schedule(|_| {});
-    [(1, 7), (2, 7), (3, 8)].map(|(sequence, call)| offer(&mut schedule, sequence, call));
+    offer_all(&mut schedule, &[(1, 7), (2, 7), (3, 8)]);
     let loads = all(&mut schedule, Timestamp(1));
     assert_eq!(places(&loads), [[1], [3]]);
     assert_eq!(schedule.standing(2), Standing::Parked { behind: 1 });
@@ -81,7 +85,7 @@ fn no_more_requests_are_on_their_way_than_allowed() {
 #[test]
 fn what_failed_is_tried_again_after_its_pause_and_holds_back_its_call_alone() {
     let mut schedule = schedule(|config| config.retry.pauses_seconds = vec![5, 30]);
-    [(1, 7), (2, 7), (3, 8)].map(|(sequence, call)| offer(&mut schedule, sequence, call));
+    offer_all(&mut schedule, &[(1, 7), (2, 7), (3, 8)]);
     let loads = all(&mut schedule, Timestamp(0));
     schedule.settle(loads[0].id, answer(500), Timestamp(0));
     schedule.settle(loads[1].id, answer(200), Timestamp(0));
@@ -97,7 +101,7 @@ fn what_failed_is_tried_again_after_its_pause_and_holds_back_its_call_alone() {
 
 #[test]
 fn a_pause_varies_by_its_jitter() {
-    let rules = Rules::new(&Config::default());
+    let rules = Rules::new(&Config::default(), &[]);
     assert_eq!([0.0, 0.5, 1.0].map(|random| rules.pause(1, random).as_millis()), [4000, 5000, 6000]);
     assert_eq!(rules.pause(100, 0.5).as_secs(), 36_000);
 }
@@ -241,7 +245,7 @@ fn batches() -> Schedule {
 #[test]
 fn a_batch_takes_several_calls_and_events_that_follow_each_other_in_one() {
     let mut schedule = batches();
-    [(1, 7), (2, 8), (3, 7), (4, 7)].map(|(sequence, call)| offer(&mut schedule, sequence, call));
+    offer_all(&mut schedule, &[(1, 7), (2, 8), (3, 7), (4, 7)]);
     let loads = all(&mut schedule, Timestamp(0));
     assert_eq!(places(&loads), [vec![1, 3, 4], vec![2]]);
 }
@@ -249,7 +253,7 @@ fn a_batch_takes_several_calls_and_events_that_follow_each_other_in_one() {
 #[test]
 fn a_batch_is_tried_again_as_it_was() {
     let mut schedule = batches();
-    [(1, 7), (2, 8)].map(|(sequence, call)| offer(&mut schedule, sequence, call));
+    offer_all(&mut schedule, &[(1, 7), (2, 8)]);
     let load = schedule.next(Timestamp(0)).unwrap();
     schedule.settle(load.id, answer(500), Timestamp(0));
     offer(&mut schedule, 3, 7);
@@ -261,7 +265,7 @@ fn a_batch_is_tried_again_as_it_was() {
 #[test]
 fn of_a_refused_batch_each_goes_alone_until_the_refused_one_is_found() {
     let mut schedule = batches();
-    [(1, 7), (2, 7), (3, 8)].map(|(sequence, call)| offer(&mut schedule, sequence, call));
+    offer_all(&mut schedule, &[(1, 7), (2, 7), (3, 8)]);
     let load = schedule.next(Timestamp(0)).unwrap();
     assert_eq!(load.events.len(), 3);
     schedule.settle(load.id, answer(422), Timestamp(0));

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Stdio;
 
 use callcast::sim::DeviceRecord;
@@ -11,12 +11,12 @@ use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt as _, BufReader};
 use tokio::process::{Child, ChildStderr, Command};
 
-use crate::LIMIT;
+use super::LIMIT;
 
 /// Its files.
 pub struct Setup {
     folder: TempDir,
-    config: PathBuf,
+    config: String,
 }
 
 impl Setup {
@@ -27,54 +27,61 @@ impl Setup {
         let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
         write("devices.csv", &inventory);
         write("password", "callcast");
-        let text = format!(
+        let config = format!(
             "[admin]\nlisten = ''\n[api]\nlisten = '127.0.0.1:0'\n[journal]\ndirectory = '{0}/journal'\n\
              [[session]]\nmanagers = ['{manager}']\nuser = 'callcast'\npassword_file = '{0}/password'\ninventory.file = '{0}/devices.csv'\n\
              pace.devices_per_second = 0\npace.requests_in_flight = 500\n",
             folder.path().display()
         );
-        write("callcast.toml", &text);
-        Self { config: folder.path().join("callcast.toml"), folder }
+        Self { config, folder }
     }
 
     pub fn journal(&self) -> PathBuf {
         self.folder.path().join("journal")
     }
 
-    fn config(&self) -> &Path {
-        &self.config
+    /// Its configuration, with something more.
+    fn config(&self, more: &str) -> PathBuf {
+        let path = self.folder.path().join("callcast.toml");
+        std::fs::write(&path, format!("{}{more}", self.config)).unwrap();
+        path
     }
 }
 
 /// A gateway that runs. It is killed with the test.
 pub struct Gateway {
     child: Child,
-    pub address: SocketAddr,
 }
 
 impl Gateway {
-    /// Starts it, and waits until it listens.
-    pub async fn start(setup: &Setup) -> Self {
+    /// Starts it with so much more in its configuration, and waits until it listens: where, it says.
+    pub async fn start(setup: &Setup, more: &str) -> (Self, SocketAddr) {
         let mut command = Command::new(env!("CARGO_BIN_EXE_callcast"));
-        command.args(["run", "--log-format", "json", "--config"]).arg(setup.config());
+        command.args(["run", "--log-format", "json", "--config"]).arg(setup.config(more));
         command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).kill_on_drop(true);
         let mut child = command.spawn().unwrap();
         let mut log = BufReader::new(child.stderr.take().unwrap());
         let address = tokio::time::timeout(LIMIT, listens(&mut log)).await.expect("it does not listen in time");
         // It must not wait for somebody to read its log.
         tokio::spawn(async move { while log.read_line(&mut String::new()).await.is_ok_and(|read| read > 0) {} });
-        Self { child, address }
+        (Self { child }, address)
     }
 
     /// `kill -9`
-    pub fn kill(&mut self) {
+    pub async fn kill(mut self) {
         self.child.start_kill().unwrap();
+        self.ends().await;
     }
 
-    /// Asks it to stop.
-    pub fn stop(&mut self) {
+    /// Asks it to stop, and waits until it has.
+    pub async fn stop(mut self) {
         let id = self.child.id().unwrap().to_string();
         assert!(std::process::Command::new("kill").args(["-TERM", &id]).status().unwrap().success());
+        self.ends().await;
+    }
+
+    async fn ends(&mut self) {
+        tokio::time::timeout(LIMIT, self.child.wait()).await.expect("it does not end in time").unwrap();
     }
 }
 

@@ -31,6 +31,8 @@ const NOTE: Duration = Duration::from_millis(20);
 const SYNC: Duration = Duration::from_secs(1);
 /// How long a log that cannot be read is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Entries that are worth reading the log for while there is something to send: few cost nearly as much as many.
+const PIECE: usize = 128;
 /// How long requests may still take when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -166,7 +168,8 @@ impl Runner {
         }
         let (reached, room) = {
             let schedule = self.live.schedule();
-            (schedule.reached(), schedule.wanted())
+            let room = schedule.room();
+            (schedule.reached(), if room >= PIECE || !schedule.has_ready() { room } else { 0 })
         };
         if room > 0 && self.feed.is_behind(reached.sequence) {
             let (reader, until) = (self.feed.reader().clone(), self.feed.until());

@@ -163,11 +163,6 @@ impl Schedule {
         if self.circuit.is_closed() { room.min(BODIES.saturating_sub(self.bodies)) } else { room }
     }
 
-    /// How many events the log is to be read for now: many at a time, before what there is runs out.
-    pub fn wanted(&self) -> usize {
-        if self.circuit.is_closed() && self.bodies > BODIES / 2 { 0 } else { self.room() }
-    }
-
     /// The last event that was looked at.
     pub fn reached(&self) -> Cursor {
         self.reached
@@ -272,6 +267,11 @@ impl Schedule {
         };
         let next = next.map(|next| self.hold.map_or(next, |hold| next.max(hold)));
         deadline.into_iter().chain(next).min()
+    }
+
+    /// Whether something could be sent as soon as there is a turn for it.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
     }
 
     /// Requests on their way.

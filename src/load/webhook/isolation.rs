@@ -60,7 +60,9 @@ impl Stamps {
     fn note(&self, next: Sequence) {
         let now = self.began.elapsed().as_nanos() as u64;
         for sequence in next..next + Self::AT_ONCE {
-            self.slot(sequence).map(|slot| slot.store(now, Ordering::Relaxed));
+            if let Some(slot) = self.slot(sequence) {
+                slot.store(now, Ordering::Relaxed);
+            }
         }
     }
 

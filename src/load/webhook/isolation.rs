@@ -42,6 +42,19 @@ pub struct IsolationArgs {
     rounds: u32,
 }
 
+/// How one round went: each one's deliveries a second, and microseconds.
+struct Round {
+    per_second: f64,
+    p50: f64,
+    p99: f64,
+}
+
+fn medians(rounds: &[Round]) -> String {
+    let of = |figure: fn(&Round) -> f64| median(rounds.iter().map(figure).collect());
+    let (per_second, p50, p99) = (of(|round| round.per_second), of(|round| round.p50), of(|round| round.p99));
+    format!("per_second_each={per_second:.1} p50_us={p50:.0} p99_us={p99:.0}")
+}
+
 /// When events were told: as many of the newest as are looked for.
 struct Stamps {
     began: Instant,
@@ -118,29 +131,22 @@ pub async fn run(args: &IsolationArgs) -> Result<(), LoadError> {
             seen.at(1.0),
         );
         if let Some(kind) = rounds.get_mut(usize::from(beside)) {
-            kind.push((per_second, seen.at(0.5) as f64, seen.at(0.99) as f64));
+            kind.push(Round { per_second, p50: seen.at(0.5) as f64, p99: seen.at(0.99) as f64 });
         }
         if beside {
             ["dead", "slow"].iter().for_each(|name| stage.engine.remove(name));
             sleep(GOING).await;
         }
     }
-    let [alone, beside] = rounds.map(|rounds| {
-        let of = |figure: fn(&(f64, f64, f64)) -> f64| median(rounds.iter().map(figure).collect());
-        (of(|round| round.0), of(|round| round.1), of(|round| round.2))
-    });
+    let [alone, beside] = &rounds;
+    let ratio = |of: fn(&Round) -> f64| median(alone.iter().zip(beside).map(|(alone, beside)| of(beside) / of(alone)).collect());
     println!(
-        "webhook-isolation medians of {}: alone per_second_each={:.1} p50_us={:.0} p99_us={:.0}, beside per_second_each={:.1} p50_us={:.0} \
-         p99_us={:.0}, beside/alone rate={:.3} p50={:.3}",
+        "webhook-isolation medians of {}: alone {}, beside {}, of pairs rate={:.3} p50={:.3}",
         args.rounds,
-        alone.0,
-        alone.1,
-        alone.2,
-        beside.0,
-        beside.1,
-        beside.2,
-        beside.0 / alone.0,
-        beside.1 / alone.1,
+        medians(alone),
+        medians(beside),
+        ratio(|round| round.per_second),
+        ratio(|round| round.p50),
     );
     Ok(())
 }

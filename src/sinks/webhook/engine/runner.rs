@@ -26,7 +26,7 @@ use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
 
 /// How soon what was settled is written down.
-const NOTE: Duration = Duration::from_millis(50);
+const NOTE: Duration = Duration::from_millis(30);
 /// How often that is synced, and gauges are set.
 const SYNC: Duration = Duration::from_secs(1);
 /// How long a log that cannot be read is left alone.

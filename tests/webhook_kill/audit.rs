@@ -142,7 +142,8 @@ pub fn audit(endpoint: &str, log: &Log, book: &Book, kills: &[Instant]) -> Found
             let Some((before, taken)) = before else { continue };
             found.again += 1;
             let Some(kill) = kills.get(before.life).filter(|_| before.life < got.life) else {
-                fault(format!("{id} was sent again in the life in which it had been taken"));
+                let (mood, pause) = (before.mood, got.came.time - taken.time);
+                fault(format!("{id} was sent again in the life in which it had been taken: {mood:?}, {pause:?} before"));
                 continue;
             };
             found.ages.entry(before.life).or_default().push(kill.saturating_duration_since(taken.time));

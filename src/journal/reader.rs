@@ -186,7 +186,8 @@ impl Reader {
     /// # Errors
     /// When the disk refuses.
     pub fn get(&self, sequence: Sequence) -> Result<Option<Entry>, JournalError> {
-        let limit = Limit { entries: 1, bytes: usize::MAX };
+        // No more of the file is read than one event is likely to take.
+        let limit = Limit { entries: 1, bytes: 1 };
         match self.read(&Selection::Everything, sequence, sequence.saturating_add(1), limit) {
             Ok(mut page) => Ok(page.entries.pop()),
             Err(JournalError::Trimmed { .. }) => Ok(None),

@@ -17,12 +17,14 @@ pub mod lockstep;
 pub mod memory;
 pub mod pipeline;
 mod play;
+mod player;
 mod reader;
 mod reconnect;
 mod relay;
 mod seen;
 mod serve;
 mod slow;
+mod webhook;
 
 use std::net::SocketAddr;
 
@@ -51,6 +53,16 @@ pub enum LoadArgs {
     Reconnect(ReconnectArgs),
     /// One client that stops reading among others
     Slow(SlowArgs),
+    /// A client that posts what it reads: beside `webhook-delivery`
+    WebhookBare(webhook::BareArgs),
+    /// From CTI bytes written to a webhook's first byte, against hyper alone
+    WebhookDelivery(webhook::DeliveryArgs),
+    /// Webhooks that are well beside some that are not
+    WebhookIsolation(webhook::IsolationArgs),
+    /// Memory of events that wait for a webhook
+    WebhookQueue(webhook::QueueArgs),
+    /// Deliveries of webhooks a second, against hyper alone
+    WebhookRate(webhook::RateArgs),
 }
 
 /// A measurement that could not be made.
@@ -130,5 +142,10 @@ pub async fn run(args: LoadArgs) -> Result<(), LoadError> {
         LoadArgs::Pipeline(args) => pipeline::run(&args).await,
         LoadArgs::Reconnect(args) => reconnect::run(&args).await,
         LoadArgs::Slow(args) => slow::run(&args).await,
+        LoadArgs::WebhookBare(args) => webhook::bare(&args).await,
+        LoadArgs::WebhookDelivery(args) => webhook::delivery(&args).await,
+        LoadArgs::WebhookIsolation(args) => webhook::isolation(&args).await,
+        LoadArgs::WebhookQueue(args) => webhook::queue(&args).await,
+        LoadArgs::WebhookRate(args) => webhook::rate(&args).await,
     }
 }

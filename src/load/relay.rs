@@ -31,7 +31,8 @@ pub struct Written {
 }
 
 impl Written {
-    fn note(&self, changes: impl IntoIterator<Item = Change>, at: Instant) {
+    /// Notes changes that are about to be written.
+    pub fn note(&self, changes: impl IntoIterator<Item = Change>, at: Instant) {
         let mut known = self.lock();
         for change in changes {
             // The first counts: what follows changes nothing and becomes no event.

@@ -1,13 +1,16 @@
 //! Endpoints that come back: after a restart, after a pause, after the log went on without them; and what is sent again on purpose.
 
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::cti::{Notice, Observer as _, SessionId};
+use callcast::load::calls::Calls;
 use callcast::sinks::webhook::Endpoint;
 use callcast::sinks::webhook::control::{Control as _, Paused, State};
 use callcast::time::Timestamp;
 
-use crate::setup::{Receiver, until, webhooks, webhooks_in};
+use crate::setup::{LOST, Receiver, config, until, webhooks, webhooks_in};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_paused_endpoint_gets_what_it_missed() {
@@ -102,5 +105,45 @@ async fn what_was_on_its_way_when_we_stopped_is_answered_first() {
     for got in sent {
         let place: u64 = got.id().split_once('-').unwrap().1.parse().unwrap();
         assert!(place <= position.reached.sequence && !position.parked.contains(&place), "{place} of {position:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_receiver_that_was_away_for_an_hour_of_calls_gets_all_of_it_in_order_and_once() {
+    let webhooks = webhooks();
+    let address = Receiver::start().await.address;
+    let mut config = config("crm", address);
+    config.delivery.deadlines_seconds = [("*".to_owned(), 72 * 3600)].into();
+    (config.breaker.pause_seconds, config.breaker.pause_max_seconds) = (1, 1);
+    webhooks.run(&config).await;
+    let from = webhooks.gateway.reader().range().next;
+    let observe = |at, notices: &[Notice<'_>]| webhooks.gateway.observe(SessionId(0), at, notices);
+    let mut calls = Calls::new(40, 0.1).unwrap();
+    calls.open(observe).unwrap();
+    for read in calls.record(Duration::from_hours(1), Duration::from_mins(10)).unwrap() {
+        let notices: Vec<Notice<'_>> = read.messages.iter().filter_map(|message| message.notice()).collect();
+        observe(read.at, &notices);
+    }
+    let told = webhooks.logged(from);
+    assert!(told.len() > 5000, "{}", told.len());
+    assert_eq!(webhooks.status("crm").delivered, 0);
+
+    let receiver = Receiver::at(address).await;
+    // One answer in a hundred is lost.
+    receiver.answers(|got, before| (if before == 0 && got.id().ends_with("77") { LOST } else { 200 }, Duration::ZERO));
+    until("all is done", || webhooks.status("crm").lag_events == 0).await;
+    assert_eq!(webhooks.status("crm").dead, 0);
+
+    let mut sent = HashMap::<String, usize>::new();
+    receiver.ids().into_iter().for_each(|id| *sent.entry(id).or_default() += 1);
+    for (id, _) in &told {
+        assert_eq!(sent.get(id), Some(&(1 + usize::from(id.ends_with("77")))), "{id}");
+    }
+    assert_eq!(sent.len(), told.len());
+    let places: HashMap<&String, usize> = told.iter().enumerate().map(|(place, (id, _))| (id, place)).collect();
+    for (call, ids) in receiver.by_call().into_iter().filter(|(call, _)| call.is_some()) {
+        let mut seen = HashSet::new();
+        let first: Vec<usize> = ids.iter().filter(|id| seen.insert(*id)).map(|id| places[id]).collect();
+        assert!(first.is_sorted(), "{call:?}");
     }
 }

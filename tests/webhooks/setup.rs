@@ -1,7 +1,6 @@
 //! A gateway with its webhooks, and a receiver that notes what it is sent and answers as it is told to.
 
 use std::collections::HashMap;
-use std::convert::Infallible;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -30,6 +29,8 @@ use tokio::task::JoinHandle;
 
 use crate::playing::Playing;
 
+/// Instead of a status: the connection ends without an answer.
+pub const LOST: u16 = 0;
 /// How long a test waits for anything.
 pub const LIMIT: Duration = Duration::from_secs(30);
 
@@ -141,10 +142,17 @@ impl Got {
 
 type Answer = Box<dyn Fn(&Got, usize) -> (u16, Duration) + Send + Sync>;
 
+/// What came, and how often each id.
+#[derive(Default)]
+struct Noted {
+    requests: Vec<Got>,
+    times: HashMap<String, usize>,
+}
+
 /// A receiver.
 pub struct Receiver {
     pub address: SocketAddr,
-    got: Arc<Mutex<Vec<Got>>>,
+    got: Arc<Mutex<Noted>>,
     answer: Arc<Mutex<Answer>>,
     task: JoinHandle<()>,
 }
@@ -158,7 +166,7 @@ impl Receiver {
     pub async fn at(address: SocketAddr) -> Self {
         let listener = TcpListener::bind(address).await.unwrap();
         let address = listener.local_addr().unwrap();
-        let got = Arc::<Mutex<Vec<Got>>>::default();
+        let got = Arc::<Mutex<Noted>>::default();
         let answer: Arc<Mutex<Answer>> = Arc::new(Mutex::new(Box::new(|_, _| (200, Duration::ZERO))));
         let (noted, answers) = (Arc::clone(&got), Arc::clone(&answer));
         let task = tokio::spawn(async move {
@@ -175,13 +183,17 @@ impl Receiver {
                             let one = Got { headers, body };
                             let (status, pause) = {
                                 let mut noted = noted.lock().unwrap();
-                                let before = noted.iter().filter(|other| other.id() == one.id()).count();
-                                noted.push(one.clone());
+                                let seen = noted.times.entry(one.id()).or_default();
+                                let before = std::mem::replace(seen, *seen + 1);
+                                noted.requests.push(one.clone());
                                 answers.lock().unwrap()(&one, before)
                             };
                             tokio::time::sleep(pause).await;
+                            if status == LOST {
+                                return Err(std::io::Error::other("it took it, and the answer is lost"));
+                            }
                             let answer = Response::builder().status(status).body(Full::<Bytes>::default());
-                            Ok::<_, Infallible>(answer.unwrap())
+                            Ok(answer.unwrap())
                         }
                     });
                     let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(stream), service).await;
@@ -197,7 +209,7 @@ impl Receiver {
     }
 
     pub fn got(&self) -> Vec<Got> {
-        self.got.lock().unwrap().clone()
+        self.got.lock().unwrap().requests.clone()
     }
 
     pub fn ids(&self) -> Vec<String> {
@@ -211,7 +223,7 @@ impl Receiver {
 
     /// Waits until it was sent so many.
     pub async fn until_sent(&self, count: usize) {
-        until(&format!("{count} requests"), || self.got.lock().unwrap().len() >= count).await;
+        until(&format!("{count} requests"), || self.got.lock().unwrap().requests.len() >= count).await;
     }
 
     /// The ids that came, by call, in their order.

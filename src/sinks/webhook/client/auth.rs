@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use hyper::header::HeaderValue;
+use tokio::time::Instant;
 
 use super::token::TokenSource;
 use crate::sinks::webhook::Failed;
@@ -24,12 +25,20 @@ pub(super) enum Auth {
 }
 
 impl Auth {
-    /// What is to be sent.
-    pub(super) async fn header(&self) -> Result<Option<Arc<Credential>>, Failed> {
+    /// What is to be sent, if anything is; none when it has to be fetched first.
+    pub(super) fn at_hand(&self) -> Option<Option<Arc<Credential>>> {
         match self {
-            Self::None => Ok(None),
-            Self::Fixed(credential) => Ok(Some(Arc::clone(credential))),
+            Self::None => Some(None),
+            Self::Fixed(credential) => Some(Some(Arc::clone(credential))),
+            Self::Token(source) => source.kept(Instant::now()).map(Some),
+        }
+    }
+
+    /// The same, fetched if need be.
+    pub(super) async fn fetched(&self) -> Result<Option<Arc<Credential>>, Failed> {
+        match self {
             Self::Token(source) => source.token().await.map(Some),
+            Self::None | Self::Fixed(_) => Ok(self.at_hand().flatten()),
         }
     }
 

@@ -17,8 +17,10 @@ mod tls;
 mod token;
 
 use std::fmt;
+use std::future::poll_fn;
 use std::io::Write as _;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -90,11 +92,21 @@ impl Client {
             return Err(connector.failed(Fault::Template, "the template of `url` leads to another host, port or scheme"));
         }
         let late = || connector.failed(Fault::WholeTimeout, format!("all of it took longer than {:?}", self.whole));
-        let body = self.body(prepared).await;
-        let token = timeout_at(whole, self.auth.header()).await.unwrap_or_else(|_| Err(late()))?;
+        // What is rare is boxed: a future is as large as all that may happen in it, and is copied when it is handed on.
+        let body = match self.body(prepared) {
+            Some(body) => body,
+            None => Box::pin(large(prepared.body.clone())).await,
+        };
+        let token = match self.auth.at_hand() {
+            Some(token) => token,
+            None => Box::pin(timeout_at(whole, self.auth.fetched())).await.unwrap_or_else(|_| Err(late()))?,
+        };
         let mut fresh = false;
         loop {
-            let way = timeout_at(whole, self.pool.get(fresh)).await.unwrap_or_else(|_| Err(late()))?;
+            let way = match poll_fn(|cx| Poll::Ready(self.pool.at_hand(fresh, cx))).await {
+                Some(way) => way,
+                None => Box::pin(timeout_at(whole, self.pool.get(fresh))).await.unwrap_or_else(|_| Err(late()))?,
+            };
             let until = Until { first_byte: Instant::now() + self.first_byte, whole };
             let authorization = token.as_ref().map(|token| &token.value);
             let done = match way {
@@ -159,15 +171,13 @@ impl Client {
         Ok(request)
     }
 
-    async fn body(&self, prepared: &Prepared) -> Body {
-        let plain = Body { bytes: prepared.body.clone(), is_gzip: false };
-        if !self.gzip || plain.bytes.len() <= SMALL || prepared.headers.contains_key(CONTENT_ENCODING) {
-            return plain;
+    /// The body as it is sent; none when another thread has to compress it.
+    fn body(&self, prepared: &Prepared) -> Option<Body> {
+        let bytes = &prepared.body;
+        if !self.gzip || bytes.len() <= SMALL || prepared.headers.contains_key(CONTENT_ENCODING) {
+            return Some(Body { bytes: bytes.clone(), is_gzip: false });
         }
-        let bytes = plain.bytes.clone();
-        let packed =
-            if bytes.len() > LARGE { tokio::task::spawn_blocking(move || gzip(&bytes)).await.ok().flatten() } else { gzip(&bytes) };
-        packed.map_or(plain, |bytes| Body { bytes, is_gzip: true })
+        (bytes.len() <= LARGE).then(|| gzip(bytes))
     }
 }
 
@@ -177,10 +187,18 @@ struct Body {
     is_gzip: bool,
 }
 
-fn gzip(bytes: &[u8]) -> Option<Bytes> {
+/// Compressed, on another thread.
+async fn large(bytes: Bytes) -> Body {
+    let plain = bytes.clone();
+    let packed = tokio::task::spawn_blocking(move || gzip(&bytes)).await;
+    packed.unwrap_or(Body { bytes: plain, is_gzip: false })
+}
+
+/// Compressed; as it is when that cannot be.
+fn gzip(bytes: &Bytes) -> Body {
     let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    encoder.write_all(bytes).ok()?;
-    encoder.finish().ok().map(Bytes::from)
+    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
+    packed.map_or(Body { bytes: bytes.clone(), is_gzip: false }, |packed| Body { bytes: packed.into(), is_gzip: true })
 }
 
 /// Path and query, and for HTTP/2 all of it.

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::Poll;
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -76,6 +76,16 @@ impl Pool {
         &self.connector
     }
 
+    /// A way to send a request that needs no waiting; on a `fresh` connection there is only a shared one.
+    pub(super) fn at_hand(&self, fresh: bool, cx: &mut Context<'_>) -> Option<Way> {
+        match self.spoken.as_ref().map(|spoken| self.known(spoken)) {
+            Some(Some(Version::Http2(multi))) => Some(Way::Shared(multi)),
+            Some(None) => None,
+            _ if fresh => None,
+            _ => self.take(cx).map(Way::Own),
+        }
+    }
+
     /// A way to send a request; on a new connection, if it is to be `fresh`.
     pub(super) async fn get(&self, fresh: bool) -> Result<Way, Failed> {
         let Some(spoken) = &self.spoken else { return self.own(fresh).await };
@@ -117,7 +127,7 @@ impl Pool {
         }
     }
 
-    fn take(&self, cx: &mut std::task::Context<'_>) -> Option<Lane> {
+    fn take(&self, cx: &mut Context<'_>) -> Option<Lane> {
         let mut idle = lock(&self.idle);
         while let Some(mut lane) = idle.lanes.pop() {
             if lane.poll_usable(cx) {

@@ -103,7 +103,8 @@ impl TokenSource {
         }
     }
 
-    fn kept(&self, now: Instant) -> Option<Arc<Credential>> {
+    /// The token that is kept, if it is good now.
+    pub(super) fn kept(&self, now: Instant) -> Option<Arc<Credential>> {
         let kept = self.kept.load();
         kept.as_ref().filter(|kept| now < kept.until).map(|kept| Arc::clone(&kept.credential))
     }

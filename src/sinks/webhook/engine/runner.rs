@@ -26,11 +26,13 @@ use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
 
 /// How soon what was settled is written down.
-const NOTE: Duration = Duration::from_millis(30);
+const NOTE: Duration = Duration::from_millis(20);
 /// How often that is synced, and gauges are set.
 const SYNC: Duration = Duration::from_secs(1);
 /// How long a log that cannot be read is left alone.
 const PAUSE: Duration = Duration::from_secs(1);
+/// Entries that are worth reading the log for while there is something to send: few cost nearly as much as many.
+const PIECE: usize = 128;
 /// How long requests may still take when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -107,7 +109,7 @@ impl Runner {
         while !stop.is_cancelled() {
             let now = Timestamp::now();
             self.take_live();
-            self.read(&mut under, now);
+            self.read(&mut under);
             self.bury(now, &mut unsaved);
             let paced = self.send(&sender, pace.as_ref(), &mut granted, &mut under);
             if self.feed.until().is_some() && self.is_done(&under) {
@@ -160,13 +162,14 @@ impl Runner {
     }
 
     /// Has the log read where that is needed and there is room.
-    fn read(&self, under: &mut UnderWay, _now: Timestamp) {
+    fn read(&self, under: &mut UnderWay) {
         if under.reading.is_some() {
             return;
         }
         let (reached, room) = {
             let schedule = self.live.schedule();
-            (schedule.reached(), schedule.room())
+            let room = schedule.room();
+            (schedule.reached(), if room >= PIECE || !schedule.has_ready() { room } else { 0 })
         };
         if room > 0 && self.feed.is_behind(reached.sequence) {
             let (reader, until) = (self.feed.reader().clone(), self.feed.until());

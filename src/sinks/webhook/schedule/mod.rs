@@ -269,6 +269,11 @@ impl Schedule {
         deadline.into_iter().chain(next).min()
     }
 
+    /// Whether something could be sent as soon as there is a turn for it.
+    pub fn has_ready(&self) -> bool {
+        !self.ready.is_empty()
+    }
+
     /// Requests on their way.
     pub fn in_flight(&self) -> usize {
         self.in_flight

@@ -178,6 +178,7 @@ fn main() {
         connector.set_nodelay(true);
         let pool: Pool = hyper_util::client::legacy::Client::builder(TokioExecutor::new()).build(connector);
         let pooled = measure(|| Pooled(pool.clone(), prepared(port)));
+        // Where others work on the same cores, the time on one says more than the rate.
         for (name, (rate, cost)) in [("bare hyper", bare), ("ours", ours), ("hyper-util's pool", pooled)] {
             println!(
                 "{name:>17}: {rate:>7.0} requests a second, {cost:>5.2} µs of one core each, {:>3.0} % of bare",

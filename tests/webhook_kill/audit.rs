@@ -1,6 +1,6 @@
 //! What has to be true of what a receiver was sent, whatever happened to the gateway.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::fmt;
 use std::time::{Duration, Instant};
 
@@ -10,8 +10,8 @@ use callcast::journal::{Limit, Reader, Selection, Sequence};
 use crate::receiver::{Book, Got, Moment};
 
 const PAGE: Limit = Limit { entries: 4096, bytes: 16 << 20 };
-/// What was taken so long before a kill was written down by then.
-const WRITTEN_DOWN: Duration = Duration::from_millis(100);
+/// What was taken so long before a kill is written down by then.
+pub const WRITTEN_DOWN: Duration = Duration::from_millis(100);
 
 /// What the log has for an endpoint.
 #[derive(Default)]
@@ -67,8 +67,15 @@ pub struct Found {
     /// Requests that a kill left without an answer.
     broken: usize,
     again: usize,
-    /// How long before the kill that was taken which was sent again.
-    ages: Vec<Duration>,
+    /// How long before the kill that was taken which was sent again, by the life that ended so.
+    ages: BTreeMap<usize, Vec<Duration>>,
+}
+
+impl Found {
+    /// How old was what was sent again, the oldest for each kill after which something was.
+    pub fn oldest(&self) -> impl Iterator<Item = Duration> {
+        self.ages.values().filter_map(|ages| ages.iter().max().copied())
+    }
 }
 
 /// One event, as it was received.
@@ -135,34 +142,32 @@ pub fn audit(endpoint: &str, log: &Log, book: &Book, kills: &[Instant]) -> Found
             let Some((before, taken)) = before else { continue };
             found.again += 1;
             let Some(kill) = kills.get(before.life).filter(|_| before.life < got.life) else {
-                fault(format!("{id} was sent again in the life in which it had been taken"));
+                let (mood, pause) = (before.mood, got.came.time - taken.time);
+                fault(format!("{id} was sent again in the life in which it had been taken: {mood:?}, {pause:?} before"));
                 continue;
             };
-            let age = kill.saturating_duration_since(taken.time);
-            found.ages.push(age);
-            if age > WRITTEN_DOWN {
-                fault(format!("{id} was sent again, and was taken {age:?} before the kill that ended life {}", before.life));
-            }
+            found.ages.entry(before.life).or_default().push(kill.saturating_duration_since(taken.time));
         }
     }
-    found.ages.sort_unstable();
     found
 }
 
 impl fmt::Display for Found {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { faults, wanted, calls, requests, untaken, broken, again, ages } = self;
+        let mut ages: Vec<Duration> = ages.values().flatten().copied().collect();
+        ages.sort_unstable();
         let in_flight = ages.iter().filter(|age| age.is_zero()).count();
-        let age =
-            |share: f64| ages.get(((ages.len() as f64 * share) as usize).min(ages.len().saturating_sub(1))).copied().unwrap_or_default();
+        let late = ages.iter().filter(|age| **age > WRITTEN_DOWN).count();
+        let age = |at: usize| ages.get(at).copied().unwrap_or_default().as_secs_f64() * 1e3;
         write!(
             f,
-            "{} faults; {wanted} events of {calls} calls wanted, {requests} requests, {untaken} not taken; {broken} requests in flight at a kill; \
-             {again} times an event was sent again that had been taken, {in_flight} of them in flight at the kill, the others before it by {:.1} ms \
-             (median), {:.1} ms (most)",
+            "{} faults; {wanted} events of {calls} calls wanted, {requests} requests, {untaken} not taken, {broken} in flight at a kill; {again} \
+             times an event was sent again that had been taken: {in_flight} of them in flight at the kill, {late} taken more than {WRITTEN_DOWN:?} \
+             before it, half of them less than {:.1} ms, all less than {:.1} ms",
             faults.len(),
-            age(0.5).as_secs_f64() * 1e3,
-            age(1.0).as_secs_f64() * 1e3,
+            age(ages.len() / 2),
+            age(ages.len().saturating_sub(1)),
         )
     }
 }

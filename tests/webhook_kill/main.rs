@@ -1,7 +1,10 @@
 //! A gateway that delivers to webhooks and is killed at random moments, by `kill -9`, and started again: nothing is lost, the order in each call
 //! holds, and nothing is sent again but what was in flight or taken right before.
 //!
-//! `tests/soak webhooks` does it fifty times. `WEBHOOK_KILL_ROUNDS`, `WEBHOOK_KILL_EVENTS_PER_SECOND` and `WEBHOOK_KILL_SEED` change what is done.
+//! What it took is written down within 100 ms on a machine that lets it run. The suite shares its machine with who knows what: there it is asked
+//! of the middle of the kills, and a little more is allowed. `WEBHOOK_KILL_STRICT=1` asks it of every event.
+//!
+//! `tests/soak webhooks` does it fifty times, strictly. `WEBHOOK_KILL_ROUNDS`, `WEBHOOK_KILL_EVENTS_PER_SECOND` and `WEBHOOK_KILL_SEED` change what is done.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // in tests they are assertions
 #![allow(missing_docs)] // a test is named for what it shows
@@ -14,7 +17,7 @@ mod receiver;
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use audit::{Log, audit};
+use audit::{Log, WRITTEN_DOWN, audit};
 use callcast::journal::Reader;
 use callcast::sim::Simulator;
 use kill_support::gateway::{Gateway, Setup};
@@ -26,6 +29,8 @@ use tokio_util::sync::CancellationToken;
 const RATE: u64 = if cfg!(debug_assertions) { 300 } else { 1500 };
 /// How long the gateway runs until it is killed, at most: half of the time counted from its start, half from its first delivery.
 const UP: u64 = 1500;
+/// Within what time half of the kills find written down what was taken, on a machine that does other things too. It would be a second without notes.
+const SHARED: Duration = Duration::from_millis(250);
 /// What is not delivered after so long never will be: no pause is longer.
 const STILL: Duration = Duration::from_secs(15);
 /// One that gets each event in a request of its own, and one that gets several in one.
@@ -113,7 +118,14 @@ async fn a_gateway_that_is_killed_while_it_delivers_loses_nothing_and_repeats_on
         began.elapsed().as_secs_f64(),
         ended.as_secs_f64()
     ));
-    let faults: Vec<&String> = found.iter().flat_map(|(_, found)| &found.faults).chain(&book.faults).collect();
+    let mut faults: Vec<String> = found.iter().flat_map(|(_, found)| &found.faults).chain(&book.faults).cloned().collect();
+    let mut oldest: Vec<Duration> = found.iter().flat_map(|(_, found)| found.oldest()).collect();
+    oldest.sort_unstable();
+    let (held_to, limit) =
+        if setting("WEBHOOK_KILL_STRICT", 0) == 1 { (oldest.last(), WRITTEN_DOWN) } else { (oldest.get(oldest.len() / 2), SHARED) };
+    if let Some(age) = held_to.filter(|age| **age > limit) {
+        faults.push(format!("what was sent again had been taken {age:?} before the kill: {limit:?} are allowed; of all kills: {oldest:?}"));
+    }
     assert!(faults.is_empty(), "{} faults, the first:\n{:#?}", faults.len(), &faults[..faults.len().min(20)]);
 }
 

@@ -20,6 +20,9 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio::time::Sleep;
 
+/// How long a connection stays open with half an answer.
+const BREAK: Duration = Duration::from_millis(5);
+
 /// A moment: its place among all that was noted, and its time.
 #[derive(Clone, Copy, Debug)]
 pub struct Moment {
@@ -38,6 +41,8 @@ pub struct Got {
     pub came: Moment,
     /// When it was taken: from then on the gateway may know.
     pub taken: Option<Moment>,
+    /// What becomes of it.
+    pub mood: Mood,
 }
 
 /// All that came, in its order.
@@ -71,8 +76,8 @@ impl Book {
 }
 
 /// What becomes of a request.
-#[derive(Clone, Copy)]
-enum Mood {
+#[derive(Clone, Copy, Debug)]
+pub enum Mood {
     Takes,
     TakesLate(Duration),
     /// It takes it, but for a body that ends too soon.
@@ -142,6 +147,7 @@ async fn answer(request: Request<Incoming>, book: Arc<Mutex<Book>>) -> io::Resul
     let path = request.uri().path().to_owned();
     // A gateway that is killed may leave half a body behind.
     let body = request.into_body().collect().await.map_err(io::Error::other)?.to_bytes();
+    let mood = Mood::random();
     let at = {
         let mut book = book.lock().unwrap();
         let Some((endpoint, life)) = path.trim_start_matches('/').split_once('/') else { panic!("nobody was told to post to {path}") };
@@ -150,16 +156,16 @@ async fn answer(request: Request<Incoming>, book: Arc<Mutex<Book>>) -> io::Resul
             Vec::new()
         });
         let came = book.moment();
-        book.got.push(Got { endpoint: endpoint.to_owned(), life: life.parse().unwrap(), events, came, taken: None });
+        book.got.push(Got { endpoint: endpoint.to_owned(), life: life.parse().unwrap(), events, came, taken: None, mood });
         book.got.len() - 1
     };
-    let (status, body) = match Mood::random() {
+    let (status, body) = match mood {
         Mood::Takes => (200, Answer::Whole(Full::default())),
         Mood::TakesLate(pause) => {
             tokio::time::sleep(pause).await;
             (202, Answer::Whole(Full::from("{}")))
         }
-        Mood::Breaks => (200, Answer::Part(Box::pin(tokio::time::sleep(Duration::from_millis(5))))),
+        Mood::Breaks => (200, Answer::Part(None)),
         Mood::Refuses => (500, Answer::Whole(Full::from("no"))),
         Mood::Leaves => return Err(io::ErrorKind::ConnectionAborted.into()),
     };
@@ -182,8 +188,8 @@ fn ids(body: &[u8]) -> serde_json::Result<Vec<String>> {
 /// The body of an answer.
 enum Answer {
     Whole(Full<Bytes>),
-    /// It promises more than comes until the connection breaks.
-    Part(Pin<Box<Sleep>>),
+    /// It promises more than comes until the connection breaks: a moment after its head was sent, so that the gateway knows of that.
+    Part(Option<Pin<Box<Sleep>>>),
 }
 
 impl Body for Answer {
@@ -193,7 +199,14 @@ impl Body for Answer {
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<io::Result<Frame<Bytes>>>> {
         match self.get_mut() {
             Self::Whole(body) => Pin::new(body).poll_frame(context).map_err(|never: Infallible| match never {}),
-            Self::Part(pause) => pause.as_mut().poll(context).map(|()| Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+            Self::Part(Some(pause)) => pause.as_mut().poll(context).map(|()| Some(Err(io::ErrorKind::ConnectionAborted.into()))),
+            Self::Part(pause) => {
+                // It is asked again at once if that is over already, but not before the head was sent.
+                if pause.insert(Box::pin(tokio::time::sleep(BREAK))).as_mut().poll(context).is_ready() {
+                    context.waker().wake_by_ref();
+                }
+                Poll::Pending
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::future::poll_fn;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -52,6 +52,10 @@ impl Lane {
     /// Whether a request may be sent on it. Looks whether the other side closed it.
     pub(super) fn poll_usable(&mut self, cx: &mut Context<'_>) -> bool {
         drive(&mut self.connection, cx);
+        self.is_usable()
+    }
+
+    fn is_usable(&self) -> bool {
         self.connection.is_some() && self.sender.is_ready()
     }
 
@@ -87,12 +91,14 @@ impl Lane {
         let connection = &mut self.connection;
         let both = poll_fn(|cx| {
             drive(connection, cx);
-            sent.as_mut().poll(cx)
+            // What it waits for comes from the line above: to be woken by it would be to be polled twice.
+            sent.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
         match timeout_at(until.head(), both).await {
             Ok(Ok(response)) => Ok(response),
             Ok(Err(error)) => {
-                let unseen = self.is_used && self.meter.read() == before;
+                // It may have been closed, or have sent what nobody asked for, since it was put by.
+                let unseen = self.is_used && (self.meter.read() == before || error.is_canceled());
                 Err(Fell { failed: answer::failed(&error), unseen })
             }
             Err(_) => Err(Fell { failed: until.late(), unseen: false }),
@@ -111,11 +117,13 @@ impl Lane {
             let connection = &mut self.connection;
             let mut left = BODY;
             let rest = poll_fn(|cx| {
+                // As with the head: what comes is brought by `drive`.
+                let unwoken = &mut Context::from_waker(Waker::noop());
                 loop {
-                    let frame = match Pin::new(&mut body).poll_frame(cx) {
+                    let frame = match Pin::new(&mut body).poll_frame(unwoken) {
                         Poll::Pending => {
                             drive(connection, cx);
-                            Pin::new(&mut body).poll_frame(cx)
+                            Pin::new(&mut body).poll_frame(unwoken)
                         }
                         ready => ready,
                     };
@@ -130,7 +138,7 @@ impl Lane {
             }
         }
         self.is_used = true;
-        poll_fn(|cx| Poll::Ready(self.poll_usable(cx))).await
+        self.is_usable() || poll_fn(|cx| Poll::Ready(self.poll_usable(cx))).await
     }
 }
 

@@ -17,10 +17,8 @@ mod tls;
 mod token;
 
 use std::fmt;
-use std::future::poll_fn;
 use std::io::Write as _;
 use std::sync::Arc;
-use std::task::Poll;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -103,7 +101,7 @@ impl Client {
         };
         let mut fresh = false;
         loop {
-            let way = match poll_fn(|cx| Poll::Ready(self.pool.at_hand(fresh, cx))).await {
+            let way = match self.pool.at_hand(fresh) {
                 Some(way) => way,
                 None => Box::pin(timeout_at(whole, self.pool.get(fresh))).await.unwrap_or_else(|_| Err(late()))?,
             };

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::task::{Context, Poll};
+use std::task::Poll;
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep, timeout};
@@ -77,12 +77,12 @@ impl Pool {
     }
 
     /// A way to send a request that needs no waiting; on a `fresh` connection there is only a shared one.
-    pub(super) fn at_hand(&self, fresh: bool, cx: &mut Context<'_>) -> Option<Way> {
+    pub(super) fn at_hand(&self, fresh: bool) -> Option<Way> {
         match self.spoken.as_ref().map(|spoken| self.known(spoken)) {
             Some(Some(Version::Http2(multi))) => Some(Way::Shared(multi)),
             Some(None) => None,
             _ if fresh => None,
-            _ => self.take(cx).map(Way::Own),
+            _ => self.take().map(Way::Own),
         }
     }
 
@@ -120,21 +120,15 @@ impl Pool {
     }
 
     async fn own(&self, fresh: bool) -> Result<Way, Failed> {
-        let idle = if fresh { None } else { poll_fn(|cx| Poll::Ready(self.take(cx))).await };
-        match idle {
+        match if fresh { None } else { self.take() } {
             Some(lane) => Ok(Way::Own(lane)),
             None => self.open().await,
         }
     }
 
-    fn take(&self, cx: &mut Context<'_>) -> Option<Lane> {
-        let mut idle = lock(&self.idle);
-        while let Some(mut lane) = idle.lanes.pop() {
-            if lane.poll_usable(cx) {
-                return Some(lane);
-            }
-        }
-        None
+    /// The one used last. Whether the other side closed it meanwhile is seen when it is used, before anything is sent.
+    fn take(&self) -> Option<Lane> {
+        lock(&self.idle).lanes.pop()
     }
 
     async fn open(&self) -> Result<Way, Failed> {

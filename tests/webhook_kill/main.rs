@@ -102,6 +102,7 @@ async fn a_gateway_that_is_killed_while_it_delivers_loses_nothing_and_repeats_on
         log.is_quiet(reader.epoch())
     })
     .await;
+    let quiet = since.elapsed();
     until_taken(&receiver, log.wanted.len()).await;
     let ended = since.elapsed();
     gateway.stop().await;
@@ -112,11 +113,11 @@ async fn a_gateway_that_is_killed_while_it_delivers_loses_nothing_and_repeats_on
     let book = receiver.book();
     let found = ENDPOINTS.map(|(name, _)| (name, audit(name, &log, &book, &kills)));
     found.iter().for_each(|(name, found)| say(&format!("{name}: {found}")));
+    let seconds = [began.elapsed(), quiet, ended - quiet].map(|time| time.as_secs_f64());
+    let [all, quiet, rest] = seconds;
     say(&format!(
-        "{} kills in {:.1} s, then all delivered {:.1} s after the last start",
-        kills.len(),
-        began.elapsed().as_secs_f64(),
-        ended.as_secs_f64()
+        "{} kills, in {all:.1} s; all calls ended {quiet:.1} s after the last start, all was delivered {rest:.1} s later",
+        kills.len()
     ));
     let mut faults: Vec<String> = found.iter().flat_map(|(_, found)| &found.faults).chain(&book.faults).cloned().collect();
     let mut oldest: Vec<Duration> = found.iter().flat_map(|(_, found)| found.oldest()).collect();

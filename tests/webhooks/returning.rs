@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use callcast::cti::{Notice, Observer as _, SessionId};
+use callcast::journal::{Cursor, Position};
 use callcast::load::calls::Calls;
 use callcast::sinks::webhook::Endpoint;
 use callcast::sinks::webhook::control::{Control as _, Paused, State};
@@ -146,4 +147,20 @@ async fn a_receiver_that_was_away_for_an_hour_of_calls_gets_all_of_it_in_order_a
         let first: Vec<usize> = ids.iter().filter(|id| seen.insert(*id)).map(|id| places[id]).collect();
         assert!(first.is_sorted(), "{call:?}");
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_set_aside_is_sent_although_a_power_cut_took_what_came_after_it() {
+    let (webhooks, receiver) = (webhooks(), Receiver::start().await);
+    let told = webhooks.play("in_answered");
+    let place: u64 = told[3].0.split_once('-').unwrap().1.parse().unwrap();
+    let newest = webhooks.gateway.reader().cursor(webhooks.gateway.reader().range().next - 1);
+    let lost = Cursor { epoch: newest.epoch - 1, sequence: newest.sequence + 10, ..newest };
+    let position = Position { parked: [place].into(), ..Position::new(lost) };
+    webhooks.gateway.journal().cursors().set("webhook-crm", &position).unwrap();
+    webhooks.set(&receiver.config("crm"));
+    receiver.until_sent(1).await;
+    let next = webhooks.play("in_abandoned");
+    receiver.until_sent(1 + next.len()).await;
+    assert_eq!(receiver.ids()[0], told[3].0);
 }

@@ -145,11 +145,15 @@ impl Start {
             Ok(next) => next,
             // The piece that is read first says what is lost after it.
             Err(JournalError::Trimmed { wanted, .. }) => wanted,
+            // A power cut took the events of that epoch, which we had seen. What was set aside before them may be there.
+            Err(JournalError::Unknown | JournalError::Future { .. }) if position.reached.journal == reader.id() => {
+                range.next.min(position.reached.sequence.saturating_add(1))
+            }
             // The log is another one than it was: nothing says where we were in it.
             Err(JournalError::Unknown | JournalError::Future { .. }) => return Ok(newest),
             Err(error) => return Err(error),
         };
-        let reached = Cursor { sequence: next - 1, ..position.reached };
+        let reached = reader.cursor(next - 1);
         let (mut parked, mut lost) = (Vec::new(), None);
         for sequence in position.parked.into_iter().filter(|sequence| *sequence < next) {
             match reader.get(sequence)? {

@@ -148,6 +148,7 @@ pub async fn run(args: &IsolationArgs) -> Result<(), LoadError> {
         ratio(|round| round.per_second),
         ratio(|round| round.p50),
     );
+    stage.end().await;
     Ok(())
 }
 

@@ -58,5 +58,6 @@ pub async fn run(args: &QueueArgs) -> Result<(), LoadError> {
         status.waiting,
         after as i64 - before as i64,
     );
+    stage.end().await;
     Ok(())
 }

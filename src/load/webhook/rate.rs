@@ -99,6 +99,7 @@ pub async fn run(args: &RateArgs) -> Result<(), LoadError> {
         ratio(others, |round| round.per_second),
         1.0 / ratio(others, |round| round.on_core),
     );
+    stage.end().await;
     Ok(())
 }
 

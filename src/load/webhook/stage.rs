@@ -36,6 +36,7 @@ pub struct Stage {
     /// Events that were told before it.
     told_before: u64,
     _writer: Option<Writer>,
+    /// It goes last.
     _folder: TempDir,
 }
 
@@ -56,6 +57,11 @@ impl Stage {
         let records = Records::open(folder.path(), &Common::default(), metrics).map_err(|error| failed(&error))?;
         let (engine, _) = Engine::start(Arc::clone(&gateway), Arc::new(records)).map_err(|error| failed(&error))?;
         Ok(Self { gateway, engine, player, before, told_before, _writer: writer, _folder: folder })
+    }
+
+    /// Stops the webhooks, which would still write to the folder while it is removed.
+    pub async fn end(self) {
+        self.engine.drain().await;
     }
 
     /// Tells at least so many events, as soon as can be.
@@ -151,4 +157,29 @@ pub fn bodies(events: &[Entry]) -> Arc<[Bytes]> {
 
 fn failed(error: &dyn std::fmt::Display) -> LoadError {
     LoadError::Gateway(error.to_string())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ANY;
+    use super::super::receiver::{Door, Receiver, Seen};
+    use super::*;
+    use crate::sinks::webhook::schedule::Lane;
+
+    #[tokio::test]
+    async fn an_endpoint_gets_what_was_told_before_it_ran_and_the_folder_is_gone_at_the_end() {
+        let seen = Arc::new(Seen::default());
+        let noting = Arc::clone(&seen);
+        let door = Door::new(ANY, Duration::ZERO, move |came| noting.note(&came)).unwrap();
+        let mut stage = Stage::new(10, 2.0, false).unwrap();
+        let folder = stage._folder.path().to_owned();
+        stage.tell(50).unwrap();
+        let events = stage.events().unwrap();
+        stage.run_from_the_first(endpoint("crm", door.address().unwrap())).unwrap();
+        let _receiver = Receiver::start(vec![door]).unwrap();
+        until("all delivered", || seen.count() >= events.len()).await.unwrap();
+        assert!(events.iter().any(|entry| matches!(Lane::of(entry), Lane::Call(_))), "calls");
+        stage.end().await;
+        assert!(!folder.exists());
+    }
 }

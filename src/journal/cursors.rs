@@ -15,6 +15,7 @@ use serde::{Deserialize, Serialize};
 
 use super::disk::{self, Disk};
 use super::error::io;
+use super::note::{self, Note};
 use super::{Cursor, JournalError, Range, Sequence};
 
 const FOLDER: &str = "cursors";
@@ -100,17 +101,18 @@ impl Renewal {
     /// As [`Cursors::set`].
     pub fn set(self, position: &Position) -> Result<(), JournalError> {
         let _file = lock(&self.writing.file);
-        self.cursors.write(&self.path, position, self.number, true)
+        self.cursors.write(&self.path, position, self.number)
     }
 }
 
-/// The files of one cursor, as they are written. Each is locked while it is replaced: two at once would have one temporary file.
+/// The files of one cursor, as they are written. Each is locked meanwhile: two that replace one at once would have one temporary file.
 #[derive(Debug)]
 struct Writing {
     /// How often it was set, with what is going to be.
     set: AtomicU64,
     file: Mutex<()>,
-    note: Mutex<()>,
+    /// Open since the first note.
+    note: Mutex<Option<Note>>,
 }
 
 impl Cursors {
@@ -145,9 +147,9 @@ impl Cursors {
         let file = read(&path);
         let set = file.as_ref().ok().and_then(Option::as_ref).map_or(0, |(set, _)| *set);
         // A note is newer than the file that it was made after. One of an earlier file, or that a power cut took, does not count.
-        match read(&note_of(&path)) {
-            Ok(Some((after, position))) if after >= set => Ok(Some(position)),
-            _ => Ok(file?.map(|(_, position)| position)),
+        match note::read(&note_of(&path)).filter(|noted| noted.set >= set) {
+            Some(noted) => Ok(Some(noted.position)),
+            None => Ok(file?.map(|(_, position)| position)),
         }
     }
 
@@ -178,8 +180,17 @@ impl Cursors {
     pub fn note(&self, name: &str, position: &Position) -> Result<(), JournalError> {
         let path = self.path(name)?;
         let writing = self.writing(name, &path);
-        let _note = lock(&writing.note);
-        self.write(&note_of(&path), position, writing.set.load(Ordering::SeqCst), false)
+        let path = note_of(&path);
+        bounded(position)?;
+        let mut open = lock(&writing.note);
+        let note = match &mut *open {
+            Some(note) => note,
+            none => {
+                self.create_folder()?;
+                none.insert(Note::open(&path).map_err(io("open", &path))?)
+            }
+        };
+        note.write(writing.set.load(Ordering::SeqCst), position).map_err(io("write", &path))
     }
 
     /// Forgets a consumer; whether there was one.
@@ -189,7 +200,8 @@ impl Cursors {
     pub fn delete(&self, name: &str) -> Result<bool, JournalError> {
         let path = self.path(name)?;
         let writing = self.writing(name, &path);
-        let (_file, _note) = (lock(&writing.file), lock(&writing.note));
+        let (_file, mut note) = (lock(&writing.file), lock(&writing.note));
+        *note = None;
         let noted = self.remove(&note_of(&path))?;
         let there = self.remove(&path)? || noted;
         if there {
@@ -198,21 +210,24 @@ impl Cursors {
         Ok(there)
     }
 
-    fn write(&self, path: &Path, position: &Position, set: u64, sync: bool) -> Result<(), JournalError> {
-        if position.parked.len() > PARKED {
-            return Err(JournalError::Parked { limit: PARKED });
-        }
-        disk::create_folder(&self.folder).map_err(io("create", &self.folder))?;
+    fn create_folder(&self) -> Result<(), JournalError> {
+        disk::create_folder(&self.folder).map_err(io("create", &self.folder))
+    }
+
+    fn write(&self, path: &Path, position: &Position, set: u64) -> Result<(), JournalError> {
+        bounded(position)?;
+        self.create_folder()?;
         let written =
             Written { version: VERSION, set, reached: position.reached.to_string(), parked: position.parked.iter().copied().collect() };
         let bytes = serde_json::to_vec(&written).map_err(io::Error::from).map_err(io("write", path))?;
-        disk::replace(&*self.disk, path, &bytes, sync).map_err(io("write", path))
+        disk::replace(&*self.disk, path, &bytes, true).map_err(io("write", path))
     }
 
     fn writing(&self, name: &str, path: &Path) -> Arc<Writing> {
         let mut all = lock(&self.writing);
         let new = || {
-            let set = set_of(path).max(set_of(&note_of(path)));
+            let noted = note::read(&note_of(path)).map_or(0, |noted| noted.set);
+            let set = set_of(path).max(noted);
             Arc::new(Writing { set: AtomicU64::new(set), file: Mutex::default(), note: Mutex::default() })
         };
         Arc::clone(all.entry(name.to_owned()).or_insert_with(new))
@@ -232,6 +247,10 @@ impl Cursors {
             name.len() <= 64 && name.starts_with(word) && name.chars().all(|c| word(c) || "-_.".contains(c)) && !name.ends_with(".tmp");
         if fits { Ok(self.folder.join(name)) } else { Err(JournalError::CursorName(name.into())) }
     }
+}
+
+fn bounded(position: &Position) -> Result<(), JournalError> {
+    if position.parked.len() > PARKED { Err(JournalError::Parked { limit: PARKED }) } else { Ok(()) }
 }
 
 /// Where a note lies: its name can be no cursor's.
@@ -420,8 +439,6 @@ mod tests {
         let written = |sequence| format!(r#"{{"version":1,"reached":"{}","parked":[]}}"#, at(sequence).reached);
         fs::write(cursors.path("crm").unwrap(), written(3)).unwrap();
         assert_eq!(cursors.get("crm").unwrap(), Some(at(3)));
-        fs::write(note_of(&cursors.path("crm").unwrap()), written(4)).unwrap();
-        assert_eq!(cursors.get("crm").unwrap(), Some(at(4)));
     }
 
     #[test]
@@ -440,6 +457,7 @@ mod tests {
         let (_folder, cursors) = cursors();
         let position = Position { parked: (1..=PARKED as u64 + 1).collect(), ..at(10_000) };
         assert!(matches!(cursors.set("crm", &position), Err(JournalError::Parked { .. })));
+        assert!(matches!(cursors.note("crm", &position), Err(JournalError::Parked { .. })));
     }
 
     #[test]

@@ -8,6 +8,7 @@
 //! | the same with `.idx` | where in it what is found; can be made anew from the segment |
 //! | `checkpoint` | what the gateway wants back after a crash |
 //! | `cursors/<name>` | durable cursors |
+//! | `cursors/+<name>` | the same, newer and not synced (`note`) |
 //!
 //! Numbers are little-endian. A segment is its head and records, one behind the other:
 //!

@@ -18,6 +18,7 @@ mod keeper;
 mod key;
 mod lock;
 mod log;
+mod note;
 mod options;
 mod reader;
 mod recovery;

@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::LoadError;
 use super::client::Client;
-use super::relay::{Written, change_of, relay};
+use super::relay::{Event, Written, relay};
 
 /// How long the gateway may take to open the devices.
 const IN_SERVICE: Duration = Duration::from_secs(60);
@@ -51,18 +51,6 @@ struct Found {
 struct Frame<'a> {
     #[serde(borrow)]
     event: Option<Event<'a>>,
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    leg_id: Option<String>,
 }
 
 pub(super) async fn run(args: &DeliveryArgs) -> Result<(), LoadError> {
@@ -119,9 +107,8 @@ async fn read(mut client: Client, written: Arc<Written>, found: Arc<Found>) {
             continue;
         }
         found.frames.fetch_add(1, Ordering::Relaxed);
-        let Ok(Frame { event: Some(Event { kind, data: Data { leg_id: Some(leg) } }) }) = serde_json::from_str(&text) else { continue };
-        let Some(event) = kind.strip_prefix("callcast.leg.").and_then(change_of) else { continue };
-        if let Some(at) = written.take(&leg, event) {
+        let Ok(Frame { event: Some(event) }) = serde_json::from_str(&text) else { continue };
+        if let Some(at) = written.take(event) {
             found.delays.lock().unwrap_or_else(PoisonError::into_inner).push(now.duration_since(at));
         }
     }

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
 use foldhash::fast::RandomState;
+use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, copy};
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
@@ -17,8 +18,21 @@ use crate::ctiqbe::{FRAME_LIMIT, Frame, Message as _};
 /// A leg, as events name it (`1/9002`), and the last part of the type of the event that its change becomes.
 type Change = (String, &'static str);
 
+/// An event, as far as it says which change it came of.
+#[derive(Debug, Deserialize)]
+pub struct Event<'a> {
+    #[serde(rename = "type")]
+    kind: &'a str,
+    data: Data,
+}
+
+#[derive(Debug, Deserialize)]
+struct Data {
+    leg_id: Option<String>,
+}
+
 /// The change that an event came of, by the last part of its type; `None` for one that is not measured.
-pub fn change_of(event: &str) -> Option<&'static str> {
+fn change_of(event: &str) -> Option<&'static str> {
     // The cluster's word for a resumed leg is that it is connected.
     let event = if event == "resumed" { "connected" } else { event };
     ["offered", "alerting", "ringback", "connected", "held"].into_iter().find(|known| *known == event)
@@ -40,9 +54,10 @@ impl Written {
         }
     }
 
-    /// When the change that became this event was written.
-    pub fn take(&self, leg: &str, event: &'static str) -> Option<Instant> {
-        self.lock().remove(&(leg.to_owned(), event))
+    /// When the change that became this event was written; none if it came of none that is measured.
+    pub fn take(&self, event: Event<'_>) -> Option<Instant> {
+        let change = change_of(event.kind.strip_prefix("callcast.leg.")?)?;
+        self.lock().remove(&(event.data.leg_id?, change))
     }
 
     /// Forgets what nobody read.

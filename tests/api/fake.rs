@@ -42,11 +42,9 @@ impl Fake {
 
 impl Control for Fake {
     fn set(&self, endpoint: Arc<Endpoint>) {
-        self.told().endpoints.insert(endpoint.config.name.clone(), endpoint);
-    }
-
-    fn start_anew(&self, _: &str) {
-        self.told().breaker = Breaker::Closed;
+        let mut told = self.told();
+        told.endpoints.insert(endpoint.config.name.clone(), endpoint);
+        told.breaker = Breaker::Closed;
     }
 
     fn remove(&self, name: &str) {

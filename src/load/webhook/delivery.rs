@@ -11,7 +11,6 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use clap::Args;
-use serde::Deserialize;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::sleep;
@@ -20,7 +19,7 @@ use super::bare::{FRAME, frame, number};
 use super::median;
 use super::receiver::{Came, Door, Receiver};
 use crate::load::LoadError;
-use crate::load::relay::{Written, change_of, relay};
+use crate::load::relay::{Written, relay};
 use crate::load::seen::Delays;
 
 /// How long a round goes on before it is measured.
@@ -61,18 +60,6 @@ pub struct DeliveryArgs {
     /// Rounds of each kind.
     #[arg(long, default_value_t = 5)]
     rounds: u32,
-}
-
-#[derive(Deserialize)]
-struct Event<'a> {
-    #[serde(rename = "type")]
-    kind: &'a str,
-    data: Data,
-}
-
-#[derive(Deserialize)]
-struct Data {
-    leg_id: Option<String>,
 }
 
 /// What is known of one way.
@@ -168,9 +155,7 @@ pub async fn run(args: &DeliveryArgs) -> Result<(), LoadError> {
 
 /// When the change that became this event was written.
 fn change(came: &Came<'_>, written: &Written) -> Option<Instant> {
-    let event: Event<'_> = serde_json::from_slice(came.body).ok()?;
-    let change = change_of(event.kind.strip_prefix("callcast.leg.")?)?;
-    written.take(&event.data.leg_id?, change)
+    written.take(serde_json::from_slice(came.body).ok()?)
 }
 
 /// Runs both relays on a thread; where that of frames is.

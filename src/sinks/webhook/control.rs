@@ -176,13 +176,9 @@ pub struct ReplayBusy {
 
 /// What delivers to the endpoints. No function waits for anything but a lock; all may be called from any thread.
 pub trait Control: Send + Sync + fmt::Debug {
-    /// Runs an endpoint, or takes its changes over. One that is new begins with the next event. One that was paused or disabled and is
-    /// no longer goes on where it stopped, with its breaker closed.
+    /// Runs an endpoint, or starts it anew with its changes. One that is new begins with the next event; any other goes on where it stopped,
+    /// with its breaker closed, and what waits for its next attempt is tried at once: somebody says that it is well again.
     fn set(&self, endpoint: Arc<Endpoint>);
-    /// Closes the breaker of an endpoint, and tries at once what waits for its next attempt: somebody says that it is well again.
-    fn start_anew(&self, name: &str) {
-        let _ = name;
-    }
     /// Stops an endpoint, and forgets where it stood.
     fn remove(&self, name: &str);
     /// How an endpoint stands; none when there is no such endpoint.

@@ -78,9 +78,7 @@ impl Registry {
     /// # Errors
     /// See [`Store::resume`].
     pub fn resume(&self, name: &str) -> Result<Arc<Endpoint>, StoreError> {
-        let endpoint = self.change(|store| store.resume(name))?;
-        self.control.start_anew(name);
-        Ok(endpoint)
+        self.change(|store| store.resume(name))
     }
 
     /// Gives an endpoint up. It writes to the disk, and calls [`Control::set`]: whoever delivers holds no lock meanwhile.

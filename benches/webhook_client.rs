@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use callcast::sinks::webhook::client::Client;
-use callcast::sinks::webhook::{Config, Prepared};
+use callcast::sinks::webhook::{Config, Destination, Prepared};
 use http_body_util::{BodyExt as _, Full};
 use hyper::{HeaderMap, Method, Request};
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -78,7 +78,8 @@ fn prepared(port: u16) -> Prepared {
         ("webhook-signature", "v1,K5oZfzN95Z9UVu1EsfQmfVNQhnkZ2pj9o9NDN/H/pI4="),
     ];
     let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-    Prepared { method: Method::POST, url: format!("http://127.0.0.1:{port}/hooks/crm?key=1").parse().unwrap(), headers, body: body.into() }
+    let to = Destination::new(format!("http://127.0.0.1:{port}/hooks/crm?key=1").parse().unwrap()).unwrap();
+    Prepared { method: Method::POST, to: Arc::new(to), headers, body: body.into() }
 }
 
 fn request(prepared: &Prepared, uri: &str) -> Request<Full<Bytes>> {
@@ -140,7 +141,7 @@ struct Bare(Option<hyper::client::conn::http1::SendRequest<Full<Bytes>>>, Prepar
 impl AsyncSend for Bare {
     async fn send(&mut self) {
         if self.0.is_none() {
-            let stream = TcpStream::connect(("127.0.0.1", self.1.url.port().unwrap())).await.unwrap();
+            let stream = TcpStream::connect(("127.0.0.1", self.1.to.url().port().unwrap())).await.unwrap();
             stream.set_nodelay(true).unwrap();
             let (sender, connection) = hyper::client::conn::http1::handshake(TokioIo::new(stream)).await.unwrap();
             drop(tokio::spawn(connection));
@@ -160,7 +161,7 @@ struct Pooled(Pool, Prepared);
 
 impl AsyncSend for Pooled {
     async fn send(&mut self) {
-        let response = self.0.request(request(&self.1, self.1.url.as_str())).await.unwrap();
+        let response = self.0.request(request(&self.1, self.1.to.url().as_str())).await.unwrap();
         assert_eq!(response.status(), 204);
         drop(response.into_body().collect().await.unwrap());
     }

@@ -6,6 +6,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::yield_now;
 use std::time::{Duration, Instant};
 
 use super::ingest::Batch;
@@ -16,6 +17,8 @@ const AT_ONCE: usize = 2048;
 const SPARE: usize = 32;
 /// Events that may wait for the writer: some 300 MB.
 const MOST_WAITING: usize = 250_000;
+/// How long a writer that was roused looks out for the batch: it is being encoded.
+const LOOK_OUT: Duration = Duration::from_micros(100);
 /// How long a write may take.
 pub const LONGEST_WRITE: Duration = Duration::from_secs(2);
 
@@ -61,6 +64,15 @@ impl Handover {
         self.lock().spare.pop_front().unwrap_or_default()
     }
 
+    /// Wakes the writer for a batch that is about to be put in; whether it slept.
+    pub fn rouse(&self) -> bool {
+        let slept = std::mem::take(&mut self.lock().sleeps);
+        if slept {
+            self.filled.notify_one();
+        }
+        slept
+    }
+
     /// Puts a batch in. Never waits for the writer.
     pub fn put(&self, batch: Batch) -> Next {
         let mut state = self.lock();
@@ -88,6 +100,7 @@ impl Handover {
     /// The same; waits until there is something. `None` when nothing is left and the thread has to end.
     pub fn wait(&self) -> Option<Taken> {
         let mut state = self.lock();
+        let mut look_out = None;
         loop {
             if let Some(taken) = Self::hand_out(&mut state) {
                 return Some(taken);
@@ -95,8 +108,15 @@ impl Handover {
             if state.stopping {
                 return None;
             }
+            if look_out.is_some_and(|until| Instant::now() < until) {
+                drop(state);
+                yield_now();
+                state = self.lock();
+                continue;
+            }
             state.sleeps = true;
             state = self.filled.wait(state).unwrap_or_else(PoisonError::into_inner);
+            look_out = Some(Instant::now() + LOOK_OUT);
         }
     }
 
@@ -171,5 +191,44 @@ impl Handover {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_writer_that_sleeps_is_roused_once_and_takes_what_is_put_in_then() {
+        let handover = Handover::default();
+        handover.has_writer();
+        assert!(!handover.rouse(), "nobody sleeps yet");
+        let limit = Instant::now() + Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| handover.wait().map(|taken| taken.len()));
+            while !handover.rouse() {
+                assert!(Instant::now() < limit);
+                yield_now();
+            }
+            assert_eq!(handover.put(Batch::default()), Next::Writer);
+            assert_eq!(writing.join().unwrap(), Some(1));
+        });
+    }
+
+    #[test]
+    fn a_writer_that_was_roused_for_nothing_sleeps_again_and_can_be_stopped() {
+        let handover = Handover::default();
+        let limit = Instant::now() + Duration::from_secs(60);
+        std::thread::scope(|scope| {
+            let writing = scope.spawn(|| handover.wait().is_none());
+            for _ in 0..2 {
+                while !handover.rouse() {
+                    assert!(Instant::now() < limit);
+                    yield_now();
+                }
+            }
+            handover.stop();
+            assert!(writing.join().unwrap());
+        });
     }
 }

@@ -220,6 +220,10 @@ impl Gateway {
         if ingest.events.is_empty() {
             return;
         }
+        // A thread that slept takes as long to wake as this takes.
+        if self.handover.rouse() {
+            self.tails.rouse();
+        }
         let mut batch = self.handover.spare();
         ingest.encode(&mut batch);
         // Under the lock, so that batches are handed over in the order of their places.

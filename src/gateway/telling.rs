@@ -147,6 +147,10 @@ impl Gateway {
 
     /// Folds a batch into the table and puts it into mailboxes.
     fn tell(&self, told: &mut Told, batch: &Batch, durable: bool) {
+        if durable {
+            // First: whoever waits for it sends it on while we fold it.
+            self.tails.append(self.reader.epoch(), told.durable, batch.iter());
+        }
         for (event, sequence, bytes) in batch.iter() {
             self.metrics.event(event.kind);
             told.directory.fold(&self.table, event, sequence, bytes);
@@ -155,7 +159,6 @@ impl Gateway {
         told.last = first + events.len() as u64 - 1;
         if durable {
             self.hub.publish(Publication { events, first, payloads: &batch.outgoing });
-            self.tails.append(self.reader.epoch(), told.durable, batch.iter());
             told.durable = told.last;
         } else {
             for (event, sequence, bytes) in batch.iter() {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use callcast::sinks::webhook::client::{Client, ClientError};
-use callcast::sinks::webhook::{Config, Prepared};
+use callcast::sinks::webhook::{Config, Destination, Prepared};
 use hyper::Method;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
@@ -118,5 +118,6 @@ pub fn wrong(config: &Config) -> String {
 pub fn post(url: &str) -> Prepared {
     let headers = [("content-type", "application/json"), ("webhook-id", "1-1")];
     let headers = headers.iter().map(|(name, value)| (name.parse().unwrap(), value.parse().unwrap())).collect();
-    Prepared { method: Method::POST, url: url.parse().unwrap(), headers, body: "{}".into() }
+    let to = Destination::new(url.parse().unwrap()).unwrap();
+    Prepared { method: Method::POST, to: Arc::new(to), headers, body: "{}".into() }
 }

@@ -1,22 +1,55 @@
 //! What goes out and what comes back: the words that making, sending, scheduling and recording have in common.
 
 use std::fmt;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
+use hyper::http::uri::PathAndQuery;
 use hyper::{HeaderMap, Method};
-use url::Url;
+use url::{Position, Url};
 
 use crate::journal::Sequence;
 use crate::time::Timestamp;
+
+/// Where a request goes. It is a secret: it is never logged whole.
+pub struct Destination {
+    url: Url,
+    path: PathAndQuery,
+}
+
+impl Destination {
+    /// None when there is something in the URL that HTTP does not let pass.
+    pub fn new(url: Url) -> Option<Self> {
+        let path = Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
+        Some(Self { path: PathAndQuery::from_maybe_shared(path).ok()?, url })
+    }
+
+    /// All of it.
+    pub fn url(&self) -> &Url {
+        &self.url
+    }
+
+    /// What is sent of it.
+    pub fn path(&self) -> &PathAndQuery {
+        &self.path
+    }
+}
+
+/// The scheme alone.
+impl fmt::Debug for Destination {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Destination").field("scheme", &self.url.scheme()).finish_non_exhaustive()
+    }
+}
 
 /// A request that is ready to be sent.
 #[derive(Clone)]
 pub struct Prepared {
     /// Its method.
     pub method: Method,
-    /// Where it goes. It is a secret: it is never logged whole.
-    pub url: Url,
+    /// Where it goes.
+    pub to: Arc<Destination>,
     /// Its headers, signatures included. Those of authentication and of the connection are the client's.
     pub headers: HeaderMap,
     /// Its body, not compressed.

@@ -17,7 +17,7 @@ pub mod store;
 pub use client::Client;
 pub use config::{Common, Config};
 pub use control::{Control, Endpoint};
-pub use delivery::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome, Prepared};
+pub use delivery::{Answer, Attempt, DeadLetter, Death, Destination, Failed, Fault, Outcome, Prepared};
 pub use engine::Engine;
 pub use masked::origin;
 pub use plan::{Plan, PlanError, PlanFault, Verdict};

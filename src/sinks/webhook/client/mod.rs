@@ -26,10 +26,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue};
-use hyper::http::uri::{Authority, PathAndQuery, Scheme};
+use hyper::http::uri::{Authority, Scheme};
 use hyper::{Request, Uri};
 use tokio::time::{Instant, timeout_at};
-use url::{Position, Url};
 
 pub use address::Guard;
 pub use connect::{Lookup, Resolver, System};
@@ -38,7 +37,7 @@ pub use error::ClientError;
 use self::auth::Auth;
 use self::lane::{Fell, Until};
 use self::pool::{Pool, Way};
-use super::{Answer, Config, Failed, Fault, Prepared};
+use super::{Answer, Config, Destination, Failed, Fault, Prepared};
 
 /// Bodies larger than this are compressed, if any are.
 const SMALL: usize = 1024;
@@ -86,7 +85,7 @@ impl Client {
     pub async fn send(&self, prepared: &Prepared) -> Result<Answer, Failed> {
         let whole = Instant::now() + self.whole;
         let connector = self.pool.connector();
-        if !connector.origin.has(&prepared.url) {
+        if !connector.origin.has(prepared.to.url()) {
             return Err(connector.failed(Fault::Template, "the template of `url` leads to another host, port or scheme"));
         }
         let late = || connector.failed(Fault::WholeTimeout, format!("all of it took longer than {:?}", self.whole));
@@ -149,9 +148,12 @@ impl Client {
         is_http2: bool,
     ) -> Result<Request<Full<Bytes>>, Failed> {
         let origin = &self.pool.connector().origin;
-        let uri = uri(&prepared.url, is_http2.then_some(&origin.authority));
-        // What the template made is a URL and no URI: no text of it here.
-        let uri = uri.ok_or_else(|| self.pool.connector().failed(Fault::Template, "the template of `url` made none that can be sent"))?;
+        let uri = if is_http2 {
+            let whole = whole(&prepared.to, &origin.authority);
+            whole.ok_or_else(|| self.pool.connector().failed(Fault::Broken, "its host cannot be named in HTTP/2"))?
+        } else {
+            Uri::from(prepared.to.path().clone())
+        };
         let mut request = Request::new(Full::new(body.bytes.clone()));
         *request.method_mut() = prepared.method.clone();
         *request.uri_mut() = uri;
@@ -199,12 +201,9 @@ fn gzip(bytes: &Bytes) -> Body {
     packed.map_or(Body { bytes: bytes.clone(), is_gzip: false }, |packed| Body { bytes: packed.into(), is_gzip: true })
 }
 
-/// Path and query, and for HTTP/2 all of it.
-fn uri(url: &Url, authority: Option<&HeaderValue>) -> Option<Uri> {
-    let path = Bytes::copy_from_slice(url[Position::BeforePath..Position::AfterQuery].as_bytes());
-    let path = PathAndQuery::from_maybe_shared(path).ok()?;
-    let Some(authority) = authority else { return Some(Uri::from(path)) };
+/// A URI with its authority, as HTTP/2 has it.
+fn whole(to: &Destination, authority: &HeaderValue) -> Option<Uri> {
     let authority = Authority::try_from(authority.as_bytes()).ok()?;
-    let uri = Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(path);
+    let uri = Uri::builder().scheme(Scheme::HTTPS).authority(authority).path_and_query(to.path().clone());
     uri.build().ok()
 }

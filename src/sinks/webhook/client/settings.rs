@@ -7,6 +7,7 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
+use hyper::Uri;
 use ipnet::IpNet;
 use rustls::ClientConfig;
 use url::Url;
@@ -18,9 +19,9 @@ use super::connect::{Connector, Origin, Resolver};
 use super::error::ClientError;
 use super::pool::Pool;
 use super::token::{self, TokenSource};
-use super::{Client, tls, uri};
-use crate::sinks::webhook::Secret;
+use super::{Client, tls};
 use crate::sinks::webhook::config::{AuthConfig, BasicConfig, Config, DeliveryConfig, NetworkConfig, Oauth2Config};
+use crate::sinks::webhook::{Destination, Secret};
 
 /// No time is longer than this.
 const LONGEST: f64 = 3600.0;
@@ -196,6 +197,7 @@ fn fetched(oauth2: &Oauth2Config, url: &Url, connector: Connector, limit: Durati
         let encoded = |text: &str| byte_serialize(text.as_bytes()).collect::<String>();
         Some(basic_header(&encoded(client_id), &encoded(&client_secret)).ok_or(ClientError::Unwritable("auth.oauth2"))?)
     };
-    let uri = uri(url, None).ok_or(ClientError::Url { key: "auth.oauth2.token_url" })?;
+    let to = Destination::new(url.clone()).ok_or(ClientError::Url { key: "auth.oauth2.token_url" })?;
+    let uri = Uri::from(to.path().clone());
     Ok(Auth::Token(Box::new(TokenSource::new(connector, uri, basic, Bytes::from(form.finish()), limit))))
 }

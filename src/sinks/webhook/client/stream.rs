@@ -34,26 +34,40 @@ impl Meter {
     }
 }
 
+/// Bytes up to which what comes in pieces is written as one: to copy it costs less than to have the system, or TLS, gather it.
+const TOGETHER: usize = 4096;
+
 enum Kind {
     Clear(TcpStream),
     Tls(Box<TlsStream<TcpStream>>),
+}
+
+impl Kind {
+    fn poll_write(&mut self, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
+        match self {
+            Self::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
 }
 
 /// A connection.
 pub(super) struct Stream {
     kind: Kind,
     meter: Arc<Meter>,
+    /// Pieces that are written as one.
+    together: Vec<u8>,
 }
 
 impl Stream {
     /// In the clear.
     pub(super) fn clear(stream: TcpStream) -> Self {
-        Self { kind: Kind::Clear(stream), meter: Arc::default() }
+        Self { kind: Kind::Clear(stream), meter: Arc::default(), together: Vec::new() }
     }
 
     /// With TLS.
     pub(super) fn tls(stream: TlsStream<TcpStream>) -> Self {
-        Self { kind: Kind::Tls(Box::new(stream)), meter: Arc::default() }
+        Self { kind: Kind::Tls(Box::new(stream)), meter: Arc::default(), together: Vec::new() }
     }
 
     /// What it has read and may.
@@ -85,14 +99,17 @@ impl AsyncRead for Stream {
 
 impl AsyncWrite for Stream {
     fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<io::Result<usize>> {
-        match &mut self.kind {
-            Kind::Clear(stream) => Pin::new(stream).poll_write(cx, bytes),
-            Kind::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
-        }
+        self.kind.poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, pieces: &[io::IoSlice<'_>]) -> Poll<io::Result<usize>> {
-        match &mut self.kind {
+        let Self { kind, together, .. } = &mut *self;
+        if pieces.iter().map(|piece| piece.len()).sum::<usize>() <= TOGETHER {
+            together.clear();
+            pieces.iter().for_each(|piece| together.extend_from_slice(piece));
+            return kind.poll_write(cx, together);
+        }
+        match kind {
             Kind::Clear(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
             Kind::Tls(stream) => Pin::new(stream).poll_write_vectored(cx, pieces),
         }

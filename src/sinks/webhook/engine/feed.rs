@@ -5,6 +5,8 @@ use std::sync::Arc;
 
 use crate::gateway::{Appended, Gateway, Tail};
 use crate::journal::{Cursor, Entry, JournalError, Limit, Page, Position, Reader, Selection, Sequence};
+use crate::sinks::webhook::schedule::Offer;
+use crate::time::Timestamp;
 
 /// Entries that the tail keeps for an endpoint.
 const TAIL: usize = 1024;
@@ -39,10 +41,12 @@ pub struct Start {
 /// What the log has next.
 #[derive(Debug)]
 pub struct Piece {
-    /// Entries, in their order.
-    pub entries: Vec<Entry>,
+    /// What of it is wanted, in its order.
+    pub offers: Vec<Offer>,
     /// The last place that was looked at.
     pub reached: Cursor,
+    /// The time of the last event.
+    pub time: Option<Timestamp>,
     /// The first and the last event before these that the log no longer has.
     pub lost: Option<(Sequence, Sequence)>,
     /// Nothing more was there.
@@ -93,11 +97,17 @@ impl Feed {
         self.tail.filled().await;
     }
 
-    /// A piece of the log after what was reached, of at most so many entries. Waits for the disk.
+    /// A piece of the log after what was reached, of at most so many entries, as far as they are wanted. Waits for the disk.
     ///
     /// # Errors
     /// When the log cannot be read.
-    pub fn read(reader: &Reader, reached: Cursor, room: usize, until: Option<Sequence>) -> Result<Piece, JournalError> {
+    pub fn read(
+        reader: &Reader,
+        reached: Cursor,
+        room: usize,
+        until: Option<Sequence>,
+        offer: impl Fn(Arc<Entry>) -> Option<Offer>,
+    ) -> Result<Piece, JournalError> {
         let limit = Limit { entries: room.clamp(1, ENTRIES), bytes: AT_ONCE };
         let from = reached.sequence + 1;
         let end = until.map_or(Sequence::MAX, |until| until.saturating_add(1));
@@ -109,7 +119,9 @@ impl Feed {
         let Page { entries, next, done } = page;
         let epoch = entries.last().map_or_else(|| reader.epoch(), |entry| entry.epoch);
         let reached = Cursor { journal: reader.id(), epoch, sequence: (next - 1).max(reached.sequence) };
-        Ok(Piece { entries, reached, lost, done })
+        let time = entries.last().map(|entry| entry.time);
+        let offers = entries.into_iter().map(Arc::new).filter_map(offer).collect();
+        Ok(Piece { offers, reached, time, lost, done })
     }
 
     /// The log was read to its end.

@@ -3,10 +3,11 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::runner::lock;
+use crate::gateway::type_of;
 use crate::journal::{Entry, Reader};
 use crate::sinks::webhook::control::{Breaker, Endpoint, Standing, State, Status};
 use crate::sinks::webhook::records::EndpointRecords;
-use crate::sinks::webhook::schedule::Schedule;
+use crate::sinks::webhook::schedule::{Offer, Schedule};
 use crate::sinks::webhook::{Client, Plan, Verdict};
 use crate::telemetry::WebhookMetrics;
 use crate::time::Timestamp;
@@ -36,6 +37,21 @@ impl Live {
     /// What is sent when.
     pub fn schedule(&self) -> MutexGuard<'_, Schedule> {
         lock(&self.schedule)
+    }
+
+    /// An event as it is offered to the schedule, if it is wanted. It may be read for that: any thread can do it.
+    pub fn offer(&self, entry: Arc<Entry>, since: Timestamp) -> Option<Offer> {
+        if entry.event.is_empty() || self.plan.wants(&entry) != Verdict::Wanted {
+            return None;
+        }
+        let deadline = self.deadline(&entry, since);
+        Some(Offer::new(entry, deadline))
+    }
+
+    /// Until when an event is worth delivering: deadlines count from there or from `since`, whichever is later.
+    pub fn deadline(&self, entry: &Entry, since: Timestamp) -> Timestamp {
+        let worth = self.plan.deadline(type_of(&entry.event));
+        Timestamp(entry.time.max(since).0.saturating_add(u64::try_from(worth.as_micros()).unwrap_or(u64::MAX)))
     }
 
     /// How it stands.

@@ -18,10 +18,8 @@ use super::feed::{Feed, Piece, Start};
 use super::live::Live;
 use super::sending::{Sender, Sent};
 use super::told::{self, Told};
-use crate::gateway::type_of;
-use crate::journal::{Cursor, Cursors, Entry, JournalError, Position, Sequence};
-use crate::sinks::webhook::Verdict;
-use crate::sinks::webhook::schedule::Effect;
+use crate::journal::{Cursor, Cursors, Entry, JournalError, Position, Reader, Sequence};
+use crate::sinks::webhook::schedule::{Effect, Load, Offer, Schedule};
 use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
 
@@ -33,6 +31,8 @@ const SYNC: Duration = Duration::from_secs(1);
 const PAUSE: Duration = Duration::from_secs(1);
 /// Entries that are worth reading the log for while there is something to send: few cost nearly as much as many.
 const PIECE: usize = 128;
+/// Bodies of events that were set aside which are read at a time.
+const SUPPLY: usize = 256;
 /// How long requests may still take when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -65,6 +65,8 @@ struct UnderWay {
     sending: Sending,
     reading: Option<Reading>,
     fetching: Option<Fetching>,
+    /// Bodies of what was set aside.
+    supplying: Option<Fetching>,
     /// A note of where we are.
     noting: Option<JoinHandle<()>>,
     /// The same on its way to the device. Notes do not wait for it.
@@ -142,6 +144,10 @@ impl Runner {
                     self.offer_again(entries.unwrap_or_default());
                     unsaved.unsynced = true;
                 }
+                entries = finished(&mut under.supplying) => {
+                    under.supplying = None;
+                    self.live.schedule().supply(entries.unwrap_or_default());
+                }
                 Some(command) = self.commands.recv() => self.obey(command, &mut under),
                 _ = finished(&mut under.noting) => under.noting = None,
                 _ = finished(&mut under.syncing) => under.syncing = None,
@@ -157,7 +163,10 @@ impl Runner {
         let mut schedule = live.schedule();
         while schedule.room() > 0 {
             let Some(entry) = self.feed.live(schedule.reached().sequence) else { break };
-            self.look_at(&mut schedule, &entry);
+            let reached = Cursor { journal: self.feed.reader().id(), epoch: entry.epoch, sequence: entry.sequence };
+            let time = entry.time;
+            self.offer(&mut schedule, entry);
+            schedule.looked_at(reached, Some(time));
         }
     }
 
@@ -173,22 +182,22 @@ impl Runner {
         };
         if room > 0 && self.feed.is_behind(reached.sequence) {
             let (reader, until) = (self.feed.reader().clone(), self.feed.until());
-            under.reading = Some(tokio::task::spawn_blocking(move || Feed::read(&reader, reached, room, until)));
+            let (live, since) = (Arc::clone(&self.live), self.since);
+            let read = move || Feed::read(&reader, reached, room, until, |entry| live.offer(entry, since));
+            under.reading = Some(tokio::task::spawn_blocking(read));
         }
     }
 
     async fn take(&mut self, piece: Result<Result<Piece, JournalError>, tokio::task::JoinError>) {
         match piece {
-            Ok(Ok(Piece { entries, reached, lost, done })) => {
+            Ok(Ok(Piece { offers, reached, time, lost, done })) => {
                 if let Some((first, last)) = lost {
                     self.lost(first, last);
                 }
                 let live = Arc::clone(&self.live);
                 let mut schedule = live.schedule();
-                for entry in entries {
-                    self.look_at(&mut schedule, &Arc::new(entry));
-                }
-                schedule.looked_at(reached, None);
+                offers.into_iter().for_each(|offer| schedule.offer(offer));
+                schedule.looked_at(reached, time);
                 if done {
                     self.feed.caught_up();
                 }
@@ -202,17 +211,11 @@ impl Runner {
         }
     }
 
-    fn look_at(&self, schedule: &mut crate::sinks::webhook::schedule::Schedule, entry: &Arc<Entry>) {
-        let plan = &self.live.plan;
-        if !entry.event.is_empty() && plan.wants(entry) == Verdict::Wanted {
-            schedule.offer(entry, self.deadline(entry));
+    /// Offers an event, if it is wanted.
+    fn offer(&self, schedule: &mut Schedule, entry: Arc<Entry>) {
+        if let Some(offer) = self.live.offer(entry, self.since) {
+            schedule.offer(offer);
         }
-        schedule.looked_at(Cursor { journal: self.feed.reader().id(), epoch: entry.epoch, sequence: entry.sequence }, Some(entry.time));
-    }
-
-    fn deadline(&self, entry: &Entry) -> Timestamp {
-        let worth = self.live.plan.deadline(type_of(&entry.event));
-        Timestamp(entry.time.max(self.since).0.saturating_add(u64::try_from(worth.as_micros()).unwrap_or(u64::MAX)))
     }
 
     /// Begins with what was set aside before, and what is missing of it.
@@ -221,9 +224,7 @@ impl Runner {
             self.lost(first, last);
         }
         let mut schedule = self.live.schedule();
-        for entry in parked.iter().filter(|entry| !entry.event.is_empty() && self.live.plan.wants(entry) == Verdict::Wanted) {
-            schedule.offer(entry, self.deadline(entry));
-        }
+        parked.into_iter().for_each(|entry| self.offer(&mut schedule, entry));
     }
 
     /// Tells the endpoint, if it wants to know, and whoever reads our log.
@@ -231,9 +232,7 @@ impl Runner {
         self.live.metrics.skipped(Skip::Gone, last - first + 1);
         self.told.gateway.metrics().emit(Occurrence::WebhookGap { webhook: self.live.name(), first, last });
         let gap = Arc::new(told::gap(self.feed.reader().epoch(), first, last));
-        if self.live.plan.wants(&gap) == Verdict::Wanted {
-            self.live.schedule().offer(&gap, self.deadline(&gap));
-        }
+        self.offer(&mut self.live.schedule(), gap);
     }
 
     fn bury(&self, now: Timestamp, unsaved: &mut Unsaved) {
@@ -253,8 +252,8 @@ impl Runner {
         under: &mut UnderWay,
     ) -> Option<Duration> {
         let mut schedule = self.live.schedule();
+        let now = Timestamp::now();
         loop {
-            let now = Timestamp::now();
             if schedule.wake().is_none_or(|wake| wake > now) {
                 return None;
             }
@@ -266,6 +265,10 @@ impl Runner {
             }
             let load = schedule.next(now)?;
             *granted = false;
+            // More of its kind follow, and cost less together.
+            if under.supplying.is_none() && was_set_aside(&load) {
+                under.supplying = Some(read_all(self.feed.reader(), schedule.without_body(SUPPLY)));
+            }
             under.sending.push(Box::pin(Rc::clone(sender).send(load)));
         }
     }
@@ -287,16 +290,14 @@ impl Runner {
 
     fn obey(&self, command: Command, under: &mut UnderWay) {
         let Command::Redeliver(sequences) = command;
-        let reader = self.feed.reader().clone();
+        let more = read_all(self.feed.reader(), sequences);
         let before = under.fetching.take();
         under.fetching = Some(tokio::spawn(async move {
             let mut entries = match before {
                 Some(before) => before.await.unwrap_or_default(),
                 None => Vec::new(),
             };
-            let read = move || sequences.into_iter().filter_map(|sequence| reader.get(sequence).ok().flatten()).map(Arc::new).collect();
-            let more: Vec<_> = tokio::task::spawn_blocking(read).await.unwrap_or_default();
-            entries.extend(more);
+            entries.extend(more.await.unwrap_or_default());
             entries
         }));
     }
@@ -304,9 +305,9 @@ impl Runner {
     fn offer_again(&self, entries: Vec<Arc<Entry>>) {
         let mut schedule = self.live.schedule();
         let now = Timestamp::now();
-        for entry in entries.iter().filter(|entry| !entry.event.is_empty()) {
-            let worth = self.live.plan.deadline(type_of(&entry.event));
-            schedule.offer(entry, Timestamp(now.0.saturating_add(u64::try_from(worth.as_micros()).unwrap_or(u64::MAX))));
+        for entry in entries {
+            let deadline = self.live.deadline(&entry, now);
+            schedule.offer(Offer::new(entry, deadline));
         }
     }
 
@@ -396,6 +397,20 @@ pub async fn begin(told: &Told, feed: &Feed, cursor: &str) -> Result<Start, Stri
         Ok::<Start, JournalError>(start)
     });
     started.await.map_err(|error| error.to_string())?.map_err(|error| error.to_string())
+}
+
+/// Whether it was read before, and its body was not kept.
+fn was_set_aside(load: &Load) -> bool {
+    load.attempt == 1 && load.events.iter().any(|(_, body)| body.is_none())
+}
+
+/// Those of these events that the log has.
+fn read_all(reader: &Reader, sequences: Vec<Sequence>) -> Fetching {
+    let reader = reader.clone();
+    tokio::task::spawn_blocking(move || {
+        let read = sequences.into_iter().filter_map(|sequence| reader.get(sequence).ok().flatten());
+        read.filter(|entry| !entry.event.is_empty()).map(Arc::new).collect()
+    })
 }
 
 async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task::JoinError> {

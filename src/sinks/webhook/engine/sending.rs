@@ -33,7 +33,6 @@ impl Sender {
         let (entries, lost) = self.entries(load).await;
         let sent = Timestamp::now();
         let began = Instant::now();
-        let entries: Vec<&Entry> = entries.iter().map(Arc::as_ref).collect();
         if entries.is_empty() {
             self.live.metrics.skipped(Skip::Gone, lost.len() as u64);
             return Sent { load: id, lost, settled: None };

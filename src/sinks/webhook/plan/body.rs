@@ -1,11 +1,11 @@
 //! What a request says of its event: the CloudEvent itself, its data with the rest as headers, several of them, or what a template makes.
 
-use std::borrow::Cow;
+use std::borrow::{Borrow, Cow};
 use std::collections::BTreeMap;
 use std::fs;
 
 use bytes::Bytes;
-use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue};
+use hyper::header::{HeaderMap, HeaderName, HeaderValue};
 
 use super::error::{PlanError, PlanFault};
 use super::presets::{self, Preset};
@@ -68,34 +68,43 @@ impl Body {
         matches!(self, Self::Template(..))
     }
 
-    /// The body for these events; its headers are added to `headers`.
+    /// Its media type.
+    pub fn media_type(&self) -> HeaderValue {
+        match self {
+            Self::Batch => HeaderValue::from_static("application/cloudevents-batch+json"),
+            Self::Structured => HeaderValue::from_static("application/cloudevents+json"),
+            Self::Binary => HeaderValue::from_static("application/json"),
+            Self::Template(_, media_type) => media_type.clone(),
+        }
+    }
+
+    /// The body for these events; headers that say something of them are added to `headers`.
     ///
     /// # Errors
     /// When a template fails or makes nothing, or what is there is no event.
-    pub fn of(&self, entries: &[&Entry], context: Option<&Context>, headers: &mut HeaderMap) -> Result<Bytes, PlanFault> {
-        let (one, media_type) = match (self, entries) {
-            (Self::Batch, [_, ..]) => (batch(entries), HeaderValue::from_static("application/cloudevents-batch+json")),
-            (Self::Structured, [entry]) => (entry.event.clone(), HeaderValue::from_static("application/cloudevents+json")),
-            (Self::Binary, [entry]) => (binary(entry, headers)?, HeaderValue::from_static("application/json")),
-            (Self::Template(template, media_type), [_]) => {
+    pub fn of(&self, entries: &[impl Borrow<Entry>], context: Option<&Context>, headers: &mut HeaderMap) -> Result<Bytes, PlanFault> {
+        match (self, entries) {
+            (Self::Batch, [_, ..]) => Ok(batch(entries)),
+            (Self::Structured, [entry]) => Ok(entry.borrow().event.clone()),
+            (Self::Binary, [entry]) => binary(entry.borrow(), headers),
+            (Self::Template(template, _), [_]) => {
                 let made = context.map_or_else(|| Ok(String::new()), |context| template.render(context))?;
                 let made = made.trim();
                 if made.is_empty() {
                     return Err(PlanFault::Nothing);
                 }
-                (Bytes::copy_from_slice(made.as_bytes()), media_type.clone())
+                Ok(Bytes::copy_from_slice(made.as_bytes()))
             }
-            (_, entries) => return Err(PlanFault::Count(entries.len())),
-        };
-        headers.insert(CONTENT_TYPE, media_type);
-        Ok(one)
+            (_, entries) => Err(PlanFault::Count(entries.len())),
+        }
     }
 }
 
-fn batch(entries: &[&Entry]) -> Bytes {
-    let mut body = Vec::with_capacity(entries.iter().map(|entry| entry.event.len() + 1).sum::<usize>() + 2);
+fn batch(entries: &[impl Borrow<Entry>]) -> Bytes {
+    let entries = || entries.iter().map(Borrow::borrow);
+    let mut body = Vec::with_capacity(entries().map(|entry| entry.event.len() + 1).sum::<usize>() + 2);
     body.push(b'[');
-    for (at, entry) in entries.iter().enumerate() {
+    for (at, entry) in entries().enumerate() {
         if at > 0 {
             body.push(b',');
         }

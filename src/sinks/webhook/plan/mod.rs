@@ -22,11 +22,13 @@ mod template;
 #[cfg(test)]
 mod tests;
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::Method;
-use hyper::header::{CONTENT_TYPE, HeaderName, HeaderValue, USER_AGENT};
+use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 
 use super::config::Config;
 use super::delivery::Prepared;
@@ -48,10 +50,14 @@ const WEBHOOK_SIGNATURE: HeaderName = HeaderName::from_static("webhook-signature
 /// Who we say that we are.
 const WE: HeaderValue = HeaderValue::from_static(concat!("callcast/", env!("CARGO_PKG_VERSION")));
 
+const NONE: HeaderValue = HeaderValue::from_static("");
+
 /// What an endpoint is sent.
 pub struct Plan {
     filter: Filter,
     target: Target,
+    /// Those of every request, with room for those that are made for each.
+    headers: HeaderMap,
     body: Body,
     signer: Signer,
     deadlines: Deadlines,
@@ -87,7 +93,9 @@ impl Plan {
         }
         match (target, body) {
             (Some(target), Some(body)) if problems.is_empty() => {
-                Ok(Self { filter, target, body, signer, deadlines, dead_statuses: preset.map_or(&[], |preset| preset.dead_statuses) })
+                let headers = headers(&target, &body, &signer);
+                let dead_statuses = preset.map_or(&[][..], |preset| preset.dead_statuses);
+                Ok(Self { filter, target, headers, body, signer, deadlines, dead_statuses })
             }
             _ => Err(problems),
         }
@@ -127,9 +135,9 @@ impl Plan {
     ///
     /// # Errors
     /// [`PlanFault::Nothing`] when the template makes nothing of it; else when a template fails of it, or it is no event.
-    pub fn prepare(&self, entries: &[&Entry], now: Timestamp) -> Result<Prepared, PlanFault> {
-        let Some(first) = entries.first() else { return Err(PlanFault::Count(0)) };
-        if let Some(erased) = entries.iter().find(|entry| entry.event.is_empty()) {
+    pub fn prepare<E: Borrow<Entry>>(&self, entries: &[E], now: Timestamp) -> Result<Prepared, PlanFault> {
+        let Some(first) = entries.first().map(Borrow::borrow) else { return Err(PlanFault::Count(0)) };
+        if let Some(erased) = entries.iter().map(Borrow::borrow).find(|entry| entry.event.is_empty()) {
             return Err(PlanFault::Event(id(erased)));
         }
         let context = if self.target.is_templated() || self.body.is_templated() {
@@ -137,23 +145,49 @@ impl Plan {
         } else {
             None
         };
-        let (method, url, mut headers) = self.target.of(context.as_ref())?;
+        let mut headers = self.headers.clone();
+        let (method, to) = self.target.of(context.as_ref(), &mut headers)?;
         let mut body = self.body.of(entries, context.as_ref(), &mut headers)?;
         if method == Method::GET {
             // A body has no meaning in it, and many receivers refuse one: all is in the URL and the headers.
             body.clear();
             headers.remove(CONTENT_TYPE);
         }
-        let (id, seconds) = (id(first), now.0 / 1_000_000);
-        if let Some(value) = self.signer.sign(&id, seconds, &body).and_then(|value| HeaderValue::try_from(value).ok()) {
+        let Head { signed, id, seconds } = Head::new(first, now);
+        if let Some(value) = self.signer.sign(&signed, &body).and_then(|value| HeaderValue::try_from(value).ok()) {
             headers.insert(WEBHOOK_SIGNATURE, value);
         }
-        headers.insert(WEBHOOK_TIMESTAMP, HeaderValue::from(seconds));
-        // Digits and a hyphen are a header's value.
-        headers.extend(HeaderValue::try_from(id).ok().map(|id| (WEBHOOK_ID, id)));
-        headers.entry(USER_AGENT).or_insert(WE);
-        Ok(Prepared { method, url, headers, body })
+        headers.insert(WEBHOOK_ID, id);
+        headers.insert(WEBHOOK_TIMESTAMP, seconds);
+        Ok(Prepared { method, to, headers, body })
     }
+}
+
+/// What the specification has signed before the body, `<id>.<seconds>.`, and the headers that lie in it.
+struct Head {
+    signed: Bytes,
+    id: HeaderValue,
+    seconds: HeaderValue,
+}
+
+impl Head {
+    fn new(first: &Entry, now: Timestamp) -> Self {
+        let signed = Bytes::from(format!("{}-{}.{}.", first.epoch, first.sequence, now.0 / 1_000_000));
+        let at = signed.iter().position(|byte| *byte == b'.').unwrap_or_default();
+        // Digits and a hyphen are a header's value.
+        let value = |range| HeaderValue::from_maybe_shared(signed.slice(range)).unwrap_or(NONE);
+        Self { id: value(0..at), seconds: value(at + 1..signed.len() - 1), signed: signed.clone() }
+    }
+}
+
+/// The headers of every request. Those that are made for each have their places, so that a copy need not grow.
+fn headers(target: &Target, body: &Body, signer: &Signer) -> HeaderMap {
+    let mut headers = target.headers().clone();
+    headers.entry(USER_AGENT).or_insert(WE);
+    headers.insert(CONTENT_TYPE, body.media_type());
+    headers.extend([(WEBHOOK_ID, NONE), (WEBHOOK_TIMESTAMP, NONE)]);
+    headers.extend(signer.signs().then_some((WEBHOOK_SIGNATURE, NONE)));
+    headers
 }
 
 /// The id of an event: the same on every attempt.

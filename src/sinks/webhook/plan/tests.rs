@@ -92,12 +92,12 @@ fn only_a_batch_takes_several() {
     let leg = leg("inbound", "100");
     let plan = Plan::new(&in_mode(Mode::Structured)).unwrap();
     assert_eq!(plan.prepare(&[&leg, &leg], NOW).unwrap_err(), PlanFault::Count(2));
-    assert_eq!(plan.prepare(&[], NOW).unwrap_err(), PlanFault::Count(0));
+    assert_eq!(plan.prepare::<&Entry>(&[], NOW).unwrap_err(), PlanFault::Count(0));
 }
 
 #[test]
 fn what_was_erased_or_damaged_makes_no_request() {
-    let erased = Entry { event: bytes::Bytes::new(), ..leg("inbound", "100") };
+    let erased = Entry { event: Bytes::new(), ..leg("inbound", "100") };
     let damaged = Entry { event: "{\"type\":".into(), ..leg("inbound", "100") };
     for mode in [Mode::Structured, Mode::Binary, Mode::Batch] {
         let plan = Plan::new(&in_mode(mode)).unwrap();
@@ -174,7 +174,7 @@ fn a_get_has_no_body_and_signs_that() {
         ..in_mode(Mode::Structured)
     };
     let prepared = prepared(&config, &[&leg("inbound", "100")]);
-    assert_eq!((prepared.url.as_str(), prepared.body.len()), ("https://h/pop?number=100", 0));
+    assert_eq!((prepared.to.url().as_str(), prepared.body.len()), ("https://h/pop?number=100", 0));
     assert!(!prepared.headers.contains_key("content-type") && prepared.headers.contains_key("webhook-signature"));
 }
 

@@ -6,6 +6,7 @@
 //! and the bodies of events are kept only where they are likely to be sent soon.
 
 mod breaker;
+mod deadlines;
 mod rules;
 mod settle;
 #[cfg(test)]
@@ -22,6 +23,7 @@ use crate::gateway::keys;
 use crate::journal::{Cursor, Entry, PARKED, Position, Sequence};
 use crate::time::Timestamp;
 pub use breaker::Circuit;
+use deadlines::Deadlines;
 pub use rules::Rules;
 pub use settle::{Effect, Settled};
 
@@ -64,6 +66,21 @@ pub struct Load {
     pub attempt: u16,
 }
 
+/// An event that is wanted, and until when.
+#[derive(Clone, Debug)]
+pub struct Offer {
+    entry: Arc<Entry>,
+    lane: Lane,
+    deadline: Timestamp,
+}
+
+impl Offer {
+    /// An event that is worth delivering until its deadline.
+    pub fn new(entry: Arc<Entry>, deadline: Timestamp) -> Self {
+        Self { lane: Lane::of(&entry), entry, deadline }
+    }
+}
+
 #[derive(Debug)]
 struct Item {
     lane: Lane,
@@ -75,6 +92,8 @@ struct Item {
     status: u16,
     /// A batch with it was refused: it goes alone, so that the one that is refused is found.
     alone: bool,
+    /// Its deadline came while it was on its way.
+    overdue: bool,
     load: Option<LoadId>,
     body: Option<Arc<Entry>>,
 }
@@ -123,7 +142,7 @@ pub struct Schedule {
     ready: BTreeSet<Sequence>,
     loads: HashMap<LoadId, Held, RandomState>,
     due: BTreeSet<(Timestamp, LoadId)>,
-    deadlines: BTreeSet<(Timestamp, Sequence)>,
+    deadlines: Deadlines,
     in_flight: usize,
     bodies: usize,
     next_load: LoadId,
@@ -146,7 +165,7 @@ impl Schedule {
             ready: BTreeSet::new(),
             loads: HashMap::default(),
             due: BTreeSet::new(),
-            deadlines: BTreeSet::new(),
+            deadlines: Deadlines::default(),
             in_flight: 0,
             bodies: 0,
             next_load: 0,
@@ -188,36 +207,60 @@ impl Schedule {
         (unread + self.items.len() as u64, oldest)
     }
 
-    /// An event that is wanted, and until when. The order of these calls is the order in its lane.
-    pub fn offer(&mut self, entry: &Arc<Entry>, deadline: Timestamp) {
+    /// Takes an event that is wanted. The order of these calls is the order in its lane.
+    pub fn offer(&mut self, offer: Offer) {
+        let Offer { entry, lane, deadline } = offer;
         let sequence = entry.sequence;
         if self.items.contains_key(&sequence) {
             return;
         }
-        let lane = Lane::of(entry);
         let queue = self.lanes.entry(lane.clone()).or_default();
-        let stuck = queue.load.is_some_and(|load| self.loads.get(&load).is_some_and(|held| held.due.is_some()));
-        let keep = self.circuit.is_closed() && !stuck && self.bodies < BODIES;
+        let keep = self.circuit.is_closed() && !is_stuck(queue, &self.loads) && self.bodies < BODIES;
         queue.waiting.push_back(sequence);
         if queue.load.is_none() && queue.waiting.len() == 1 {
             self.ready.insert(sequence);
         }
         self.bodies += usize::from(keep);
-        self.deadlines.insert((deadline, sequence));
-        let body = keep.then(|| Arc::clone(entry));
+        self.deadlines.push(deadline, sequence);
         let (epoch, time, bytes) = (entry.epoch, entry.time, entry.event.len());
-        self.items.insert(sequence, Item { lane, epoch, bytes, time, deadline, attempts: 0, status: 0, alone: false, load: None, body });
+        let body = keep.then_some(entry);
+        let (attempts, status, alone, overdue, load) = (0, 0, false, false, None);
+        self.items.insert(sequence, Item { lane, epoch, bytes, time, deadline, attempts, status, alone, overdue, load, body });
+    }
+
+    /// Events that may be sent soon and whose bodies are not here: at most so many, the oldest first.
+    pub fn without_body(&self, most: usize) -> Vec<Sequence> {
+        let most = if self.circuit.is_closed() { most.min(BODIES.saturating_sub(self.bodies)) } else { 0 };
+        let soon = |item: &Item| {
+            let is_stuck = || self.lanes.get(&item.lane).is_some_and(|queue| is_stuck(queue, &self.loads));
+            item.body.is_none() && item.load.is_none() && !is_stuck()
+        };
+        self.items.iter().filter(|(_, item)| soon(item)).take(most).map(|(sequence, _)| *sequence).collect()
+    }
+
+    /// Takes bodies that were read for [`Schedule::without_body`].
+    pub fn supply(&mut self, entries: Vec<Arc<Entry>>) {
+        for entry in entries {
+            if self.bodies < BODIES
+                && self.circuit.is_closed()
+                && let Some(item) = self.items.get_mut(&entry.sequence).filter(|item| item.body.is_none() && item.load.is_none())
+            {
+                item.body = Some(entry);
+                self.bodies += 1;
+            }
+        }
     }
 
     /// Gives up what is past its deadline, but for what is on its way.
     pub fn expire(&mut self, now: Timestamp) -> Vec<DeadLetter> {
         let mut dead = Vec::new();
-        while let Some((_, sequence)) = self.deadlines.first().copied().filter(|(deadline, _)| *deadline <= now) {
-            self.deadlines.pop_first();
-            let Some(item) = self.items.get(&sequence) else { continue };
+        while let Some(sequence) = self.deadlines.pop(now) {
+            // It may have been done since, and may even have been offered again.
+            let Some(item) = self.items.get_mut(&sequence).filter(|item| item.deadline <= now) else { continue };
             let load = item.load;
             if load.is_some_and(|load| self.loads.get(&load).is_some_and(|held| held.due.is_none())) {
                 // Its answer settles it.
+                item.overdue = true;
                 continue;
             }
             dead.extend(self.bury(sequence, Death::Deadline, now));
@@ -257,7 +300,6 @@ impl Schedule {
 
     /// When [`Schedule::next`] or [`Schedule::expire`] have something to do although nothing else happens.
     pub fn wake(&self) -> Option<Timestamp> {
-        let deadline = self.deadlines.first().map(|(deadline, _)| *deadline);
         let next = if self.in_flight >= self.rules.in_flight || (self.due.is_empty() && self.ready.is_empty()) {
             None
         } else if self.circuit.is_closed() {
@@ -266,7 +308,7 @@ impl Schedule {
             self.circuit.next_probe()
         };
         let next = next.map(|next| self.hold.map_or(next, |hold| next.max(hold)));
-        deadline.into_iter().chain(next).min()
+        self.deadlines.first().into_iter().chain(next).min()
     }
 
     /// Whether something could be sent as soon as there is a turn for it.
@@ -328,8 +370,9 @@ impl Schedule {
         let held = self.loads.get_mut(&id)?;
         held.due = None;
         held.attempts = held.attempts.saturating_add(1);
-        let (events, attempt) = (held.events.clone(), held.attempts);
-        Some(Load { id, events: self.bodies_of(events), attempt })
+        let body = |sequence| self.items.get(sequence).and_then(|item| item.body.clone());
+        let events = held.events.iter().map(|sequence| (*sequence, body(sequence))).collect();
+        Some(Load { id, events, attempt: held.attempts })
     }
 
     /// A load of what is ready, the oldest first: one event, or as many as a batch takes.
@@ -337,6 +380,7 @@ impl Schedule {
         let id = self.next_load;
         self.next_load += 1;
         let (mut events, mut bytes) = (Vec::new(), 0);
+        let mut oldest = (Sequence::MAX, 0);
         let (most, most_bytes) = self.rules.batch.unwrap_or((1, usize::MAX));
         while events.len() < most && bytes < most_bytes {
             let Some(first) = self.ready.first().copied() else { break };
@@ -357,7 +401,8 @@ impl Schedule {
                 queue.waiting.pop_front();
                 (item.load, queue.load) = (Some(id), Some(id));
                 bytes += item.bytes;
-                events.push(sequence);
+                events.push((sequence, item.body.clone()));
+                oldest = oldest.min((sequence, item.attempts));
                 if item.alone {
                     break;
                 }
@@ -366,22 +411,21 @@ impl Schedule {
                 break;
             }
         }
-        events.sort_unstable();
-        let first = *events.first()?;
-        let attempts = self.items.get(&first).map_or(0, |item| item.attempts) + 1;
-        self.loads.insert(id, Held { events: events.clone(), attempts, due: None });
-        Some(Load { id, events: self.bodies_of(events), attempt: attempts })
-    }
-
-    fn bodies_of(&self, events: Vec<Sequence>) -> Vec<(Sequence, Option<Arc<Entry>>)> {
-        events.into_iter().map(|sequence| (sequence, self.items.get(&sequence).and_then(|item| item.body.clone()))).collect()
+        if events.is_empty() {
+            return None;
+        }
+        events.sort_unstable_by_key(|(sequence, _)| *sequence);
+        let attempts = oldest.1.saturating_add(1);
+        let held = events.iter().map(|(sequence, _)| *sequence).collect();
+        self.loads.insert(id, Held { events: held, attempts, due: None });
+        Some(Load { id, events, attempt: attempts })
     }
 
     /// Forgets an item; its lane is seen to by the caller.
     fn forget(&mut self, sequence: Sequence) -> Option<Item> {
         let item = self.items.remove(&sequence)?;
         self.bodies -= usize::from(item.body.is_some());
-        self.deadlines.remove(&(item.deadline, sequence));
+        self.deadlines.tidy(self.items.len(), |sequence| self.items.contains_key(&sequence));
         Some(item)
     }
 
@@ -398,7 +442,7 @@ impl Schedule {
         if let Some(queue) = self.lanes.get_mut(&item.lane) {
             queue.waiting.retain(|waiting| *waiting != sequence);
         }
-        self.release(&item.lane);
+        self.release(&item.lane, false);
     }
 
     /// Takes an event out of a load that waits.
@@ -413,16 +457,18 @@ impl Schedule {
             due.map(|due| self.due.remove(&(due, id)));
         }
         if !still {
-            if let Some(queue) = self.lanes.get_mut(&item.lane) {
-                queue.load = None;
-            }
-            self.release(&item.lane);
+            self.release(&item.lane, true);
         }
     }
 
-    /// A lane that has nothing on its way has its next event ready; one that has nothing at all is forgotten.
-    fn release(&mut self, lane: &Lane) {
-        let Some(queue) = self.lanes.get(lane).filter(|queue| queue.load.is_none()) else { return };
+    /// A lane that has nothing on its way, or whose load is `done`, has its next event ready; one that has nothing at all is forgotten.
+    fn release(&mut self, lane: &Lane, done: bool) {
+        let Some(queue) = self.lanes.get_mut(lane) else { return };
+        if done {
+            queue.load = None;
+        } else if queue.load.is_some() {
+            return;
+        }
         match queue.waiting.front() {
             Some(first) => {
                 self.ready.insert(*first);
@@ -440,4 +486,9 @@ impl Schedule {
             self.bodies -= 1;
         }
     }
+}
+
+/// Whether what a lane has sent waits for its next attempt.
+fn is_stuck(queue: &Queue, loads: &HashMap<LoadId, Held, RandomState>) -> bool {
+    queue.load.and_then(|load| loads.get(&load)).is_some_and(|held| held.due.is_some())
 }

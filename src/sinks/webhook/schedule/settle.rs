@@ -1,11 +1,12 @@
 //! What an answer, or none, means for what was sent.
 
+use std::collections::hash_map;
 use std::time::Duration;
 
 use super::super::control::Attempted;
 use super::super::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome};
 use super::breaker::after;
-use super::{LoadId, Schedule};
+use super::{Held, LoadId, Schedule};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
 
@@ -59,8 +60,11 @@ enum Verdict {
 impl Schedule {
     /// Takes the answer to a load.
     pub fn settle(&mut self, id: LoadId, settled: Settled, now: Timestamp) -> Vec<Effect> {
-        let Some(held) = self.loads.get(&id).filter(|held| held.due.is_none()) else { return Vec::new() };
-        let (events, attempts) = (held.events.clone(), held.attempts);
+        let hash_map::Entry::Occupied(held) = self.loads.entry(id) else { return Vec::new() };
+        if held.get().due.is_some() {
+            return Vec::new();
+        }
+        let Held { events, attempts, .. } = held.remove();
         self.in_flight -= 1;
         let mut effects = Vec::new();
         let (status, fault) = match &settled.result {
@@ -91,16 +95,16 @@ impl Schedule {
         }
         self.count(verdict, events.len(), &settled, now);
         match verdict {
-            Verdict::Taken => self.close(id, &events),
+            Verdict::Taken => self.close(&events),
             Verdict::Bury(death) => {
                 effects.extend(events.iter().filter_map(|sequence| self.bury(*sequence, death, now)).map(Effect::Dead));
-                self.close(id, &events);
+                self.close(&events);
             }
-            Verdict::Split => self.split(id, &events),
+            Verdict::Split => self.split(&events),
             Verdict::Retry => {
                 let asked = settled.result.ok().and_then(|answer| answer.retry_after).map(|pause| self.bounded(pause));
                 let due = after(now, asked.unwrap_or_else(|| self.rules.pause(attempts, settled.random)));
-                self.put_off(id, &events, due);
+                self.put_off(id, Held { events, attempts, due: Some(due) }, due);
             }
         }
         effects
@@ -108,11 +112,13 @@ impl Schedule {
 
     /// Something that was to be sent is no longer in the log, or nothing is to be sent of it.
     pub fn skip(&mut self, id: LoadId) {
-        let Some(held) = self.loads.get(&id) else { return };
-        let events = held.events.clone();
-        self.in_flight -= usize::from(held.due.is_none());
+        let Some(Held { events, due, .. }) = self.loads.remove(&id) else { return };
+        match due {
+            Some(due) => drop(self.due.remove(&(due, id))),
+            None => self.in_flight -= 1,
+        }
         self.circuit.undecided(id);
-        self.close(id, &events);
+        self.close(&events);
     }
 
     /// One event of a load is no longer in the log. Whether anything of the load is left.
@@ -177,28 +183,23 @@ impl Schedule {
     }
 
     /// All of a load is done.
-    fn close(&mut self, id: LoadId, events: &[Sequence]) {
-        if let Some(due) = self.loads.remove(&id).and_then(|held| held.due) {
-            self.due.remove(&(due, id));
-        }
+    fn close(&mut self, events: &[Sequence]) {
         for sequence in events {
-            let Some(item) = self.forget(*sequence) else { continue };
-            if let Some(queue) = self.lanes.get_mut(&item.lane) {
-                queue.load = None;
+            if let Some(item) = self.forget(*sequence) {
+                self.release(&item.lane, true);
             }
-            self.release(&item.lane);
         }
     }
 
     /// Puts what was sent back to the front of its lanes, each to go alone.
-    fn split(&mut self, id: LoadId, events: &[Sequence]) {
-        self.loads.remove(&id);
+    fn split(&mut self, events: &[Sequence]) {
         for sequence in events.iter().rev() {
             let Some(item) = self.items.get_mut(sequence) else { continue };
             (item.alone, item.load) = (true, None);
-            let (lane, deadline) = (item.lane.clone(), item.deadline);
-            self.deadlines.insert((deadline, *sequence));
-            let Some(queue) = self.lanes.get_mut(&lane) else { continue };
+            if std::mem::take(&mut item.overdue) {
+                self.deadlines.push(item.deadline, *sequence);
+            }
+            let Some(queue) = self.lanes.get_mut(&item.lane) else { continue };
             queue.load = None;
             queue.waiting.push_front(*sequence);
         }
@@ -211,15 +212,13 @@ impl Schedule {
     }
 
     /// Tries a load again later. Until then its bodies, and of those behind it, are the log's.
-    fn put_off(&mut self, id: LoadId, events: &[Sequence], due: Timestamp) {
-        if let Some(held) = self.loads.get_mut(&id) {
-            held.due = Some(due);
-            self.due.insert((due, id));
-        }
-        for sequence in events {
-            let Some(item) = self.items.get(sequence) else { continue };
-            // It may have come while the request was on its way.
-            self.deadlines.insert((item.deadline, *sequence));
+    fn put_off(&mut self, id: LoadId, held: Held, due: Timestamp) {
+        self.due.insert((due, id));
+        for sequence in &held.events {
+            let Some(item) = self.items.get_mut(sequence) else { continue };
+            if std::mem::take(&mut item.overdue) {
+                self.deadlines.push(item.deadline, *sequence);
+            }
             let lane = item.lane.clone();
             let behind = self.lanes.get(&lane).map(|queue| queue.waiting.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
             for sequence in std::iter::once(*sequence).chain(behind) {
@@ -228,6 +227,7 @@ impl Schedule {
                 }
             }
         }
+        self.loads.insert(id, held);
     }
 
     /// An endpoint that is back gets at once what waits for its next attempt: the failure was the endpoint's.

@@ -33,7 +33,7 @@ fn event(sequence: Sequence, call: u8) -> Arc<Entry> {
 
 /// Offers an event of a call.
 fn offer(schedule: &mut Schedule, sequence: Sequence, call: u8) {
-    schedule.offer(&event(sequence, call), FAR);
+    schedule.offer(Offer::new(event(sequence, call), FAR));
     schedule.looked_at(Cursor { sequence, ..start() }, None);
 }
 
@@ -214,7 +214,7 @@ fn a_call_that_always_fails_beside_others_that_do_not_leaves_the_breaker_closed(
 #[test]
 fn past_its_deadline_an_event_is_dead_and_its_call_goes_on() {
     let mut schedule = schedule(|_| {});
-    schedule.offer(&event(1, 7), Timestamp(60 * SECOND));
+    schedule.offer(Offer::new(event(1, 7), Timestamp(60 * SECOND)));
     offer(&mut schedule, 2, 7);
     let load = schedule.next(Timestamp(0)).unwrap();
     assert_eq!(schedule.expire(Timestamp(60 * SECOND)), [], "its answer settles what is on its way");
@@ -228,11 +228,50 @@ fn past_its_deadline_an_event_is_dead_and_its_call_goes_on() {
 fn an_event_behind_another_dies_where_it_waits() {
     let mut schedule = schedule(|_| {});
     offer(&mut schedule, 1, 7);
-    schedule.offer(&event(2, 7), Timestamp(60 * SECOND));
+    schedule.offer(Offer::new(event(2, 7), Timestamp(60 * SECOND)));
     let load = schedule.next(Timestamp(0)).unwrap();
     assert_eq!(schedule.expire(Timestamp(60 * SECOND)).len(), 1);
     schedule.settle(load.id, answer(200), Timestamp(61 * SECOND));
-    assert!(schedule.is_idle() && schedule.lanes.is_empty() && schedule.deadlines.is_empty());
+    assert!(schedule.is_idle() && schedule.lanes.is_empty() && schedule.deadlines.len() == 0);
+}
+
+#[test]
+fn what_was_set_aside_is_asked_for_and_supplied_when_the_endpoint_is_back() {
+    let mut schedule = schedule(|config| config.breaker.failures = 1);
+    offer(&mut schedule, 1, 7);
+    let load = schedule.next(Timestamp(0)).unwrap();
+    schedule.settle(load.id, answer(500), Timestamp(0));
+    offer_all(&mut schedule, &[(2, 8), (3, 8), (4, 9)]);
+    assert!(schedule.without_body(10).is_empty(), "nothing is sent to who only fails");
+    let probe = schedule.next(FAR).unwrap();
+    schedule.settle(probe.id, answer(200), FAR);
+    assert_eq!(schedule.without_body(2), [2, 3]);
+    schedule.supply(vec![event(2, 8), event(3, 8)]);
+    assert_eq!(schedule.without_body(10), [4]);
+    let bodies: Vec<bool> = all(&mut schedule, FAR).iter().map(|load| load.events[0].1.is_some()).collect();
+    assert_eq!(bodies, [true, false]);
+}
+
+#[test]
+fn what_waits_behind_a_failure_is_not_asked_for() {
+    let mut schedule = schedule(|_| {});
+    offer_all(&mut schedule, &[(1, 7), (2, 7)]);
+    let load = schedule.next(Timestamp(0)).unwrap();
+    schedule.settle(load.id, answer(500), Timestamp(0));
+    assert!(schedule.without_body(10).is_empty());
+}
+
+#[test]
+fn a_deadline_of_an_event_that_was_done_does_not_count_when_it_is_offered_again() {
+    let mut schedule = schedule(|_| {});
+    offer(&mut schedule, 2, 8);
+    schedule.offer(Offer::new(event(1, 7), Timestamp(60 * SECOND)));
+    let load = schedule.next(Timestamp(0)).unwrap();
+    assert_eq!(places(std::slice::from_ref(&load)), [[1]]);
+    schedule.settle(load.id, answer(200), Timestamp(0));
+    schedule.offer(Offer::new(event(1, 7), Timestamp(90 * SECOND)));
+    assert_eq!(schedule.expire(Timestamp(60 * SECOND)), []);
+    assert_eq!(schedule.expire(Timestamp(90 * SECOND)).iter().map(|letter| letter.sequence).collect::<Vec<_>>(), [1]);
 }
 
 fn batches() -> Schedule {
@@ -362,7 +401,7 @@ proptest! {
                 Happens::Offer(call) => {
                     offered += 1;
                     calls.insert(offered, call);
-                    schedule.offer(&event(offered, call), Timestamp(now.0 + 60 * SECOND));
+                    schedule.offer(Offer::new(event(offered, call), Timestamp(now.0 + 60 * SECOND)));
                     schedule.looked_at(Cursor { sequence: offered, ..start() }, None);
                 }
                 Happens::Answer(status, which) if !on_their_way.is_empty() => {
@@ -379,6 +418,8 @@ proptest! {
                 Happens::Later(seconds) => now.0 += seconds * SECOND,
                 Happens::Answer(..) | Happens::Break(_) => {}
             }
+            let wanted = schedule.without_body(2);
+            schedule.supply(wanted.into_iter().map(|sequence| event(sequence, calls[&sequence])).collect());
             let not_done: Vec<Sequence> = (1..=offered).filter(|sequence| !ended.contains_key(sequence)).collect();
             prop_assert_eq!(parked(&schedule), not_done);
         }

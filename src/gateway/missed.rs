@@ -95,7 +95,7 @@ impl Gateway {
 /// is escaped.
 pub fn type_of(event: &[u8]) -> &str {
     const MEMBER: &[u8] = b"\"type\":\"";
-    let Some(at) = event.windows(MEMBER.len()).position(|window| window == MEMBER) else { return "" };
+    let Some(at) = memchr::memmem::find(event, MEMBER) else { return "" };
     let rest = event.get(at + MEMBER.len()..).unwrap_or_default();
     let end = rest.iter().position(|byte| *byte == b'"').unwrap_or_default();
     rest.get(..end).and_then(|name| std::str::from_utf8(name).ok()).unwrap_or_default()

@@ -22,7 +22,7 @@ async fn a_request_is_sent_as_it_was_prepared() {
     })
     .await;
     let url = receiver.url("/a%20b/c?key=1&x=%26#part");
-    let answer = client(&url).send(&post(&url)).await.unwrap();
+    let answer = client(&url).send(|| Ok(post(&url))).await.unwrap();
     assert_eq!(answer, Answer { status: 503, retry_after: Some(Duration::from_secs(7)) });
     let got = got.recv().await.unwrap();
     assert!(got.head.starts_with("POST /a%20b/c?key=1&x=%26 HTTP/1.1\r\n"), "{}", got.head);
@@ -38,7 +38,7 @@ async fn requests_one_after_the_other_share_a_connection() {
     let url = receiver.url("/");
     let client = client(&url);
     for _ in 0..20 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 1);
 }
@@ -51,7 +51,7 @@ async fn requests_at_once_have_a_connection_each() {
     for _ in 0..2 {
         let sends = (0..5).map(|_| {
             let (client, url) = (Arc::clone(&client), url.clone());
-            tokio::spawn(async move { client.send(&post(&url)).await.unwrap().status })
+            tokio::spawn(async move { client.send(|| Ok(post(&url))).await.unwrap().status })
         });
         for send in sends.collect::<Vec<_>>() {
             assert_eq!(send.await.unwrap(), 200);
@@ -71,7 +71,7 @@ async fn a_connection_that_was_closed_meanwhile_is_noticed_or_the_request_sent_o
     let url = receiver.url("/");
     let client = client(&url);
     for _ in 0..50 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 50);
 }
@@ -90,7 +90,7 @@ async fn a_used_connection_that_is_closed_on_a_request_unanswered_is_given_one_m
     let url = receiver.url("/");
     let client = client(&url);
     for _ in 0..2 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 2);
 }
@@ -99,7 +99,7 @@ async fn a_used_connection_that_is_closed_on_a_request_unanswered_is_given_one_m
 async fn a_fresh_connection_that_is_closed_unanswered_is_a_failure() {
     let receiver = Receiver::start(|_, mut stream| async move { drop(read_request(&mut stream).await) }).await;
     let url = receiver.url("/secret/path?token=hush");
-    let failed = client(&url).send(&post(&url)).await.unwrap_err();
+    let failed = client(&url).send(|| Ok(post(&url))).await.unwrap_err();
     assert_eq!(failed.fault, Fault::Broken);
     assert!(failed.text.starts_with("127.0.0.1: ") && !failed.text.contains("secret") && !failed.text.contains("hush"), "{}", failed.text);
     assert_eq!(receiver.connections(), 1);
@@ -116,8 +116,8 @@ async fn a_used_connection_that_breaks_within_an_answer_is_a_failure() {
     .await;
     let url = receiver.url("/");
     let client = client(&url);
-    assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
-    assert_eq!(client.send(&post(&url)).await.unwrap_err().fault, Fault::Broken);
+    assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
+    assert_eq!(client.send(|| Ok(post(&url))).await.unwrap_err().fault, Fault::Broken);
     assert_eq!(receiver.connections(), 1);
 }
 
@@ -129,7 +129,7 @@ async fn who_takes_no_connection_is_unreachable() {
     let client = client(&url);
     // The listener is closed when its task has ended.
     let failed = loop {
-        match client.send(&post(&url)).await {
+        match client.send(|| Ok(post(&url))).await {
             Err(failed) if failed.fault == Fault::Unreachable => break failed,
             _ => tokio::task::yield_now().await,
         }
@@ -144,7 +144,7 @@ async fn each_limit_of_time_has_a_fault_of_its_own() {
     let fault = async |first_byte, whole| {
         let mut config = config(&url);
         (config.delivery.first_byte_seconds, config.delivery.whole_seconds) = (first_byte, whole);
-        Client::new(&config).unwrap().send(&post(&url)).await.unwrap_err().fault
+        Client::new(&config).unwrap().send(|| Ok(post(&url))).await.unwrap_err().fault
     };
     assert_eq!(fault(0.05, 30.0).await, Fault::FirstByteTimeout);
     assert_eq!(fault(15.0, 0.05).await, Fault::WholeTimeout);
@@ -167,7 +167,7 @@ async fn a_request_that_is_given_up_closes_its_connection() {
     let client = client(&url);
     let post = post(&url);
     tokio::select! {
-        answer = client.send(&post) => panic!("{answer:?}"),
+        answer = client.send(|| Ok(post.clone())) => panic!("{answer:?}"),
         asked = closed.recv() => assert_eq!(asked, Some("asked")),
     }
     assert_eq!(closed.recv().await, Some("closed"));
@@ -178,7 +178,7 @@ async fn another_origin_than_the_configured_one_is_not_sent_to() {
     let receiver = Receiver::answering(OK).await;
     let client = client(&receiver.url("/"));
     for url in ["http://127.0.0.1:1/", "http://localhost/", &format!("https://{}/", receiver.address)] {
-        assert_eq!(client.send(&post(url)).await.unwrap_err().fault, Fault::Template);
+        assert_eq!(client.send(|| Ok(post(url))).await.unwrap_err().fault, Fault::Template);
     }
     assert_eq!(receiver.connections(), 0);
 }
@@ -200,11 +200,11 @@ async fn idle_connections_are_closed_with_the_client_and_soon_after_the_receiver
     .await;
     let url = receiver.url("/");
     let first = client(&url);
-    assert_eq!(first.send(&post(&url)).await.unwrap().status, 200);
+    assert_eq!(first.send(|| Ok(post(&url))).await.unwrap().status, 200);
     drop(first);
     assert_eq!(closed.recv().await, Some(Some(0)));
     let second = client(&url);
-    assert_eq!(second.send(&post(&url)).await.unwrap().status, 200);
+    assert_eq!(second.send(|| Ok(post(&url))).await.unwrap().status, 200);
     // It has nothing more to send, and sees it all the same.
     assert_eq!(closed.recv().await, Some(Some(0)));
     drop(second);

@@ -61,7 +61,7 @@ async fn authorization(config: &Config) -> Option<String> {
     let mut config = config.clone();
     config.url = receiver.url("/").as_str().into();
     let client = Client::new(&config).unwrap();
-    assert_eq!(client.send(&post(&receiver.url("/"))).await.unwrap().status, 200);
+    assert_eq!(client.send(|| Ok(post(&receiver.url("/")))).await.unwrap().status, 200);
     got.recv().await.unwrap().header("authorization").map(str::to_owned)
 }
 
@@ -94,7 +94,7 @@ async fn a_token_is_fetched_once_and_used_until_it_expires() {
     let client = Arc::new(Client::new(&oauth2(&endpoint, &tokens)).unwrap());
     let sends = (0..10).map(|_| {
         let (client, url) = (Arc::clone(&client), endpoint.url("/"));
-        tokio::spawn(async move { client.send(&post(&url)).await.unwrap().status })
+        tokio::spawn(async move { client.send(|| Ok(post(&url))).await.unwrap().status })
     });
     for send in sends.collect::<Vec<_>>() {
         assert_eq!(send.await.unwrap(), 200);
@@ -115,7 +115,7 @@ async fn a_token_that_is_as_good_as_expired_is_fetched_again() {
     let (tokens, _fetches) = asked(|number, _| token(number, r#","expires_in":"0""#)).await;
     let client = Client::new(&oauth2(&endpoint, &tokens)).unwrap();
     for expected in ["Bearer token-0", "Bearer token-1"] {
-        assert_eq!(client.send(&post(&endpoint.url("/"))).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&endpoint.url("/")))).await.unwrap().status, 200);
         assert_eq!(got.recv().await.unwrap().header("authorization"), Some(expected));
     }
 }
@@ -127,7 +127,7 @@ async fn a_token_that_is_refused_is_dropped_and_the_refusal_told() {
     let (tokens, _fetches) = asked(|number, _| token(number, "")).await;
     let client = Client::new(&oauth2(&endpoint, &tokens)).unwrap();
     for (status, header) in [(401, "Bearer token-0"), (200, "Bearer token-1"), (200, "Bearer token-1")] {
-        assert_eq!(client.send(&post(&endpoint.url("/"))).await.unwrap().status, status);
+        assert_eq!(client.send(|| Ok(post(&endpoint.url("/")))).await.unwrap().status, status);
         assert_eq!(got.recv().await.unwrap().header("authorization"), Some(header));
     }
 }
@@ -139,7 +139,7 @@ async fn the_secret_goes_into_the_body_when_that_is_asked_for() {
     let mut config = oauth2(&endpoint, &tokens);
     let oauth2 = config.auth.oauth2.as_mut().unwrap();
     (oauth2.secret_in_body, oauth2.scope, oauth2.audience) = (true, String::new(), "https://crm.example".into());
-    assert_eq!(Client::new(&config).unwrap().send(&post(&endpoint.url("/"))).await.unwrap().status, 200);
+    assert_eq!(Client::new(&config).unwrap().send(|| Ok(post(&endpoint.url("/")))).await.unwrap().status, 200);
     let fetch = fetches.recv().await.unwrap();
     assert_eq!(fetch.header("authorization"), None);
     let form = "grant_type=client_credentials&audience=https%3A%2F%2Fcrm.example&client_id=call+cast&client_secret=hush%3Ahush";
@@ -160,7 +160,7 @@ async fn without_a_token_nothing_is_sent_and_no_secret_is_told() {
         ("SSH-2.0-x\r\n".into(), "127.0.0.1"),
     ] {
         let (tokens, _fetches) = asked(move |_, _| answer.clone()).await;
-        let failed = Client::new(&oauth2(&endpoint, &tokens)).unwrap().send(&post(&endpoint.url("/"))).await.unwrap_err();
+        let failed = Client::new(&oauth2(&endpoint, &tokens)).unwrap().send(|| Ok(post(&endpoint.url("/")))).await.unwrap_err();
         assert_eq!(failed.fault, Fault::Token);
         assert!(failed.text.contains(told), "{told}: {}", failed.text);
         assert!(!failed.text.contains("hush") && !failed.text.contains("tenant"), "{}", failed.text);
@@ -175,14 +175,14 @@ async fn who_waited_for_a_fetch_that_failed_does_not_try_again() {
     let client = Arc::new(Client::new(&oauth2(&endpoint, &tokens)).unwrap());
     let sends = (0..10).map(|_| {
         let (client, url) = (Arc::clone(&client), endpoint.url("/"));
-        tokio::spawn(async move { client.send(&post(&url)).await.unwrap_err().fault })
+        tokio::spawn(async move { client.send(|| Ok(post(&url))).await.unwrap_err().fault })
     });
     for send in sends.collect::<Vec<_>>() {
         assert_eq!(send.await.unwrap(), Fault::Token);
     }
     assert!(fetches.recv().await.is_some() && fetches.try_recv().is_err());
     // The next one does.
-    assert_eq!(client.send(&post(&endpoint.url("/"))).await.unwrap_err().fault, Fault::Token);
+    assert_eq!(client.send(|| Ok(post(&endpoint.url("/")))).await.unwrap_err().fault, Fault::Token);
     assert!(fetches.recv().await.is_some());
 }
 
@@ -196,7 +196,7 @@ async fn a_token_is_fetched_in_the_clear_only_from_a_network_that_is_allowed_by_
         client_secret: "hush".into(),
         ..Oauth2Config::default()
     });
-    let failed = Client::new(&config).unwrap().send(&post(&endpoint.url("/"))).await.unwrap_err();
+    let failed = Client::new(&config).unwrap().send(|| Ok(post(&endpoint.url("/")))).await.unwrap_err();
     assert_eq!(failed.fault, Fault::Token);
     assert!(failed.text.contains("in the clear"), "{}", failed.text);
 }
@@ -224,7 +224,7 @@ async fn a_body_is_compressed_when_that_is_wanted_and_worth_it() {
     for (length, is_packed) in [(1024, false), (1025, true), (100_000, true)] {
         let mut post = post(&url);
         post.body = (0..length).map(|place| b"abcdefg"[place % 7]).collect();
-        assert_eq!(client.send(&post).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post.clone())).await.unwrap().status, 200);
         let got = got.recv().await.unwrap();
         assert_eq!(got.header("content-encoding"), is_packed.then_some("gzip"));
         let mut unpacked = Vec::new();

@@ -30,14 +30,14 @@ async fn stands(receiver: &Receiver, status: u16) {
     let url = receiver.url("/");
     let client = client(&url);
     for _ in 0..2 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, status);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, status);
     }
     assert_eq!(receiver.connections(), 2);
 }
 
 async fn broken(receiver: &Receiver) {
     let url = receiver.url("/");
-    let failed = client(&url).send(&post(&url)).await.unwrap_err();
+    let failed = client(&url).send(|| Ok(post(&url))).await.unwrap_err();
     assert_eq!(failed.fault, Fault::Broken, "{}", failed.text);
 }
 
@@ -81,7 +81,7 @@ async fn a_body_that_drips_is_left_when_the_time_is_over() {
     let url = receiver.url("/");
     let mut config = config(&url);
     config.delivery.whole_seconds = 2.0; // A slow machine has to be through with the head by then.
-    assert_eq!(Client::new(&config).unwrap().send(&post(&url)).await.unwrap().status, 200);
+    assert_eq!(Client::new(&config).unwrap().send(|| Ok(post(&url))).await.unwrap().status, 200);
 }
 
 #[tokio::test]
@@ -118,7 +118,7 @@ async fn a_hundred_continue_that_nobody_asked_for_is_passed_over() {
     let url = receiver.url("/");
     let client = client(&url);
     for _ in 0..3 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 1);
 }
@@ -139,7 +139,7 @@ async fn a_hundred_continue_and_silence_ends_with_the_time_for_the_first_byte() 
     let url = receiver.url("/");
     let mut config = config(&url);
     config.delivery.first_byte_seconds = 0.05;
-    let failed = Client::new(&config).unwrap().send(&post(&url)).await.unwrap_err();
+    let failed = Client::new(&config).unwrap().send(|| Ok(post(&url))).await.unwrap_err();
     assert_eq!(failed.fault, Fault::FirstByteTimeout);
 }
 
@@ -156,7 +156,7 @@ async fn a_redirect_to_where_a_cloud_keeps_credentials_is_an_answer_and_no_more(
     .await;
     let url = receiver.url("/");
     // A follower would be refused by the guard, or wait for nobody.
-    assert_eq!(client(&url).send(&post(&url)).await, Ok(Answer { status: 307, retry_after: None }));
+    assert_eq!(client(&url).send(|| Ok(post(&url))).await, Ok(Answer { status: 307, retry_after: None }));
     assert_eq!(receiver.connections(), 1);
 }
 
@@ -176,8 +176,8 @@ async fn an_answer_that_nobody_asked_for_is_not_taken_for_one_to_the_next_reques
     .await;
     let url = receiver.url("/");
     let client = client(&url);
-    assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
-    assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+    assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
+    assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     drop(client);
     assert!(seen.recv().await.is_some());
 }
@@ -194,7 +194,7 @@ async fn an_answer_before_the_request_was_read_stands() {
     let url = receiver.url("/");
     let mut post = post(&url);
     post.body = vec![b'x'; 4 << 20].into();
-    assert_eq!(client(&url).send(&post).await.unwrap().status, 413);
+    assert_eq!(client(&url).send(|| Ok(post.clone())).await.unwrap().status, 413);
 }
 
 #[tokio::test]
@@ -209,7 +209,7 @@ async fn who_reads_no_request_is_given_up() {
     config.delivery.first_byte_seconds = 0.1;
     let mut post = post(&url);
     post.body = vec![b'x'; 16 << 20].into();
-    assert_eq!(Client::new(&config).unwrap().send(&post).await.unwrap_err().fault, Fault::FirstByteTimeout);
+    assert_eq!(Client::new(&config).unwrap().send(|| Ok(post.clone())).await.unwrap_err().fault, Fault::FirstByteTimeout);
 }
 
 #[tokio::test]
@@ -219,7 +219,7 @@ async fn a_retry_after_by_the_clock_is_a_pause_by_the_clock_of_who_answers() {
     )
     .await;
     let url = receiver.url("/");
-    let answer = client(&url).send(&post(&url)).await.unwrap();
+    let answer = client(&url).send(|| Ok(post(&url))).await.unwrap();
     assert_eq!(answer, Answer { status: 429, retry_after: Some(Duration::from_secs(60)) });
 }
 
@@ -240,7 +240,7 @@ async fn an_endless_body_over_http_2_is_cut_off_and_the_connection_goes_on() {
     let url = https(&receiver);
     let client = Client::new(&authority.config(&url)).unwrap();
     for _ in 0..10 {
-        assert_eq!(client.send(&post(&url)).await.unwrap().status, 200);
+        assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 1);
 }

@@ -11,10 +11,11 @@ use hyper::body::{Body as _, Incoming};
 use hyper::client::conn::http1::{self, SendRequest};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::Instant;
 
 use super::answer::{self, BODY, HEAD};
 use super::stream::{Meter, Stream};
+use super::timer::Timer;
 use crate::sinks::webhook::{Answer, Failed, Fault};
 
 type Connection = http1::Connection<TokioIo<Stream>, Full<Bytes>>;
@@ -25,9 +26,10 @@ pub(super) struct Lane {
     /// None when it is over.
     connection: Option<Box<Connection>>,
     meter: Arc<Meter>,
+    timer: Timer,
     /// Whether an answer came on it.
     pub(super) is_used: bool,
-    /// When it was last needed.
+    /// When its last request began.
     pub(super) since: Instant,
 }
 
@@ -46,7 +48,7 @@ impl Lane {
         let mut builder = http1::Builder::new();
         builder.max_buf_size(HEAD as usize);
         let (sender, connection) = builder.handshake(TokioIo::new(stream)).await.map_err(|error| answer::explain(&error))?;
-        Ok(Self { sender, connection: Some(Box::new(connection)), meter, is_used: false, since: Instant::now() })
+        Ok(Self { sender, connection: Some(Box::new(connection)), meter, timer: Timer::new(), is_used: false, since: Instant::now() })
     }
 
     /// Whether a request may be sent on it. Looks whether the other side closed it.
@@ -78,7 +80,7 @@ impl Lane {
             drive(connection, cx);
             body.as_mut().poll(cx)
         });
-        let body = timeout_at(until.whole, both).await.map_err(|_| until.late())?;
+        let body = self.timer.within(until.whole, both).await.ok_or_else(|| until.late())?;
         let broken = |error| Failed { fault: Fault::Broken, text: format!("its answer broke off, or is too long: {error}") };
         Ok((status, body.map_err(broken)?.to_bytes()))
     }
@@ -94,14 +96,14 @@ impl Lane {
             // What it waits for comes from the line above: to be woken by it would be to be polled twice.
             sent.as_mut().poll(&mut Context::from_waker(Waker::noop()))
         });
-        match timeout_at(until.head(), both).await {
-            Ok(Ok(response)) => Ok(response),
-            Ok(Err(error)) => {
+        match self.timer.within(until.head(), both).await {
+            Some(Ok(response)) => Ok(response),
+            Some(Err(error)) => {
                 // It may have been closed, or have sent what nobody asked for, since it was put by.
                 let unseen = self.is_used && (self.meter.read() == before || error.is_canceled());
                 Err(Fell { failed: answer::failed(&error), unseen })
             }
-            Err(_) => Err(Fell { failed: until.late(), unseen: false }),
+            None => Err(Fell { failed: until.late(), unseen: false }),
         }
     }
 
@@ -133,7 +135,7 @@ impl Lane {
                     left = rest;
                 }
             });
-            if !timeout_at(until.whole, rest).await.unwrap_or(false) {
+            if !self.timer.within(until.whole, rest).await.unwrap_or(false) {
                 return false;
             }
         }

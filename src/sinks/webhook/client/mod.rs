@@ -13,6 +13,7 @@ mod multi;
 mod pool;
 mod settings;
 mod stream;
+mod timer;
 mod tls;
 mod token;
 
@@ -22,7 +23,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
-use flate2::Compression;
 use flate2::write::GzEncoder;
 use http_body_util::Full;
 use hyper::header::{AUTHORIZATION, CONTENT_ENCODING, HOST, HeaderValue};
@@ -77,29 +77,32 @@ impl Client {
         settings::client(config, resolver)
     }
 
-    /// Sends a request, once more on a fresh connection if the one that was used again had been closed, and waits for the answer.
-    /// Dropped, it closes its connection.
+    /// Sends the request that is made, and waits for the answer. If the connection was used before and had been closed, it has the request made
+    /// once more, for a fresh connection: that is rare, and a copy for it would not be. Dropped, it closes its connection.
     ///
     /// # Errors
-    /// When no answer's head came, and why.
-    pub async fn send(&self, prepared: &Prepared) -> Result<Answer, Failed> {
-        let whole = Instant::now() + self.whole;
+    /// When the request cannot be made, or no answer's head came, and why.
+    pub async fn send(&self, mut make: impl FnMut() -> Result<Prepared, Failed>) -> Result<Answer, Failed> {
+        let began = Instant::now();
+        let whole = began + self.whole;
         let connector = self.pool.connector();
-        if !connector.origin.has(prepared.to.url()) {
-            return Err(connector.failed(Fault::Template, "the template of `url` leads to another host, port or scheme"));
-        }
         let late = || connector.failed(Fault::WholeTimeout, format!("all of it took longer than {:?}", self.whole));
-        // What is rare is boxed: a future is as large as all that may happen in it, and is copied when it is handed on.
-        let body = match self.body(prepared) {
-            Some(body) => body,
-            None => Box::pin(large(prepared.body.clone())).await,
-        };
-        let token = match self.auth.at_hand() {
-            Some(token) => token,
-            None => Box::pin(timeout_at(whole, self.auth.fetched())).await.unwrap_or_else(|_| Err(late()))?,
-        };
         let mut fresh = false;
         loop {
+            let mut prepared = make()?;
+            if !connector.origin.has(prepared.to.url()) {
+                return Err(connector.failed(Fault::Template, "the template of `url` leads to another host, port or scheme"));
+            }
+            // What is rare is boxed: a future is as large as all that may happen in it, and is copied when it is handed on.
+            match self.body(&prepared) {
+                Compression::None => {}
+                Compression::Here => gzip(&mut prepared),
+                Compression::Elsewhere => prepared = Box::pin(large(prepared)).await,
+            }
+            let token = match self.auth.at_hand() {
+                Some(token) => token,
+                None => Box::pin(timeout_at(whole, self.auth.fetched())).await.unwrap_or_else(|_| Err(late()))?,
+            };
             let way = match self.pool.at_hand(fresh) {
                 Some(way) => way,
                 None => Box::pin(timeout_at(whole, self.pool.get(fresh))).await.unwrap_or_else(|_| Err(late()))?,
@@ -108,15 +111,15 @@ impl Client {
             let authorization = token.as_ref().map(|token| &token.value);
             let done = match way {
                 Way::Own(lane) => {
-                    let request = self.request(prepared, &body, authorization, false);
+                    let request = self.request(prepared, authorization, false);
                     let done = lane.exchange(request?, until).await;
                     done.map(|(answer, lane)| {
-                        lane.into_iter().for_each(|lane| self.pool.put(lane));
+                        lane.into_iter().for_each(|lane| self.pool.put(lane, began));
                         answer
                     })
                 }
                 Way::Shared(mut multi) => {
-                    let request = self.request(prepared, &body, authorization, true);
+                    let request = self.request(prepared, authorization, true);
                     multi.exchange(request?, until).await.map_err(|(fell, is_over)| {
                         if is_over {
                             self.pool.forget(&multi);
@@ -140,65 +143,63 @@ impl Client {
         }
     }
 
-    fn request(
-        &self,
-        prepared: &Prepared,
-        body: &Body,
-        authorization: Option<&HeaderValue>,
-        is_http2: bool,
-    ) -> Result<Request<Full<Bytes>>, Failed> {
+    fn request(&self, prepared: Prepared, authorization: Option<&HeaderValue>, is_http2: bool) -> Result<Request<Full<Bytes>>, Failed> {
         let origin = &self.pool.connector().origin;
+        let Prepared { method, to, headers, body } = prepared;
         let uri = if is_http2 {
-            let whole = whole(&prepared.to, &origin.authority);
+            let whole = whole(&to, &origin.authority);
             whole.ok_or_else(|| self.pool.connector().failed(Fault::Broken, "its host cannot be named in HTTP/2"))?
         } else {
-            Uri::from(prepared.to.path().clone())
+            Uri::from(to.path().clone())
         };
-        let mut request = Request::new(Full::new(body.bytes.clone()));
-        *request.method_mut() = prepared.method.clone();
-        *request.uri_mut() = uri;
+        let mut request = Request::new(Full::new(body));
+        (*request.method_mut(), *request.uri_mut(), *request.headers_mut()) = (method, uri, headers);
         let headers = request.headers_mut();
-        *headers = prepared.headers.clone();
         if !is_http2 {
             headers.insert(HOST, origin.authority.clone());
         }
         if let Some(value) = authorization {
             headers.insert(AUTHORIZATION, value.clone());
         }
-        if body.is_gzip {
-            headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
-        }
         Ok(request)
     }
 
-    /// The body as it is sent; none when another thread has to compress it.
-    fn body(&self, prepared: &Prepared) -> Option<Body> {
-        let bytes = &prepared.body;
-        if !self.gzip || bytes.len() <= SMALL || prepared.headers.contains_key(CONTENT_ENCODING) {
-            return Some(Body { bytes: bytes.clone(), is_gzip: false });
+    /// Whether a body is to be compressed, and where.
+    fn body(&self, Prepared { headers, body, .. }: &Prepared) -> Compression {
+        match body.len() {
+            _ if !self.gzip || headers.contains_key(CONTENT_ENCODING) => Compression::None,
+            ..=SMALL => Compression::None,
+            ..=LARGE => Compression::Here,
+            _ => Compression::Elsewhere,
         }
-        (bytes.len() <= LARGE).then(|| gzip(bytes))
     }
 }
 
-/// A body as it is sent.
-struct Body {
-    bytes: Bytes,
-    is_gzip: bool,
+/// Whether a body is to be compressed, and where.
+enum Compression {
+    None,
+    Here,
+    /// On another thread.
+    Elsewhere,
 }
 
-/// Compressed, on another thread.
-async fn large(bytes: Bytes) -> Body {
-    let plain = bytes.clone();
-    let packed = tokio::task::spawn_blocking(move || gzip(&bytes)).await;
-    packed.unwrap_or(Body { bytes: plain, is_gzip: false })
+/// Compresses a body on another thread; it stays as it is when that cannot be.
+async fn large(mut prepared: Prepared) -> Prepared {
+    let before = prepared.clone();
+    let packed = tokio::task::spawn_blocking(move || {
+        gzip(&mut prepared);
+        prepared
+    });
+    packed.await.unwrap_or(before)
 }
 
-/// Compressed; as it is when that cannot be.
-fn gzip(bytes: &Bytes) -> Body {
-    let mut encoder = GzEncoder::new(Vec::with_capacity(bytes.len() / 4), Compression::fast());
-    let packed = encoder.write_all(bytes).and_then(|()| encoder.finish());
-    packed.map_or(Body { bytes: bytes.clone(), is_gzip: false }, |packed| Body { bytes: packed.into(), is_gzip: true })
+/// Compresses a body; it stays as it is when that cannot be.
+fn gzip(Prepared { headers, body, .. }: &mut Prepared) {
+    let mut encoder = GzEncoder::new(Vec::with_capacity(body.len() / 4), flate2::Compression::fast());
+    if let Ok(packed) = encoder.write_all(body).and_then(|()| encoder.finish()) {
+        *body = packed.into();
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+    }
 }
 
 /// A URI with its authority, as HTTP/2 has it.

@@ -159,9 +159,9 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection for the next request.
-    pub(super) fn put(&self, mut lane: Lane) {
-        lane.since = Instant::now();
+    /// Keeps a connection for the next request. `began`: the last one.
+    pub(super) fn put(&self, mut lane: Lane, began: Instant) {
+        lane.since = began;
         let mut idle = lock(&self.idle);
         if idle.lanes.len() >= self.most {
             return;

@@ -126,10 +126,11 @@ impl Runner {
                 biased;
                 () = stop.cancelled() => {}
                 Some(sent) = under.sending.next(), if !under.sending.is_empty() => {
-                    self.settle(sent);
+                    let now = Timestamp::now();
+                    self.settle(sent, now);
                     // What else is there is taken at once.
                     while let Some(Some(sent)) = futures_util::FutureExt::now_or_never(under.sending.next()) {
-                        self.settle(sent);
+                        self.settle(sent, now);
                     }
                     unsaved.settled();
                 }
@@ -273,12 +274,12 @@ impl Runner {
         }
     }
 
-    fn settle(&self, sent: Sent) {
+    fn settle(&self, sent: Sent, now: Timestamp) {
         let Sent { load, lost, settled } = sent;
         let mut schedule = self.live.schedule();
         let left = lost.iter().all(|sequence| schedule.skip_event(load, *sequence));
         let effects = match settled {
-            Some(settled) if left => schedule.settle(load, settled, Timestamp::now()),
+            Some(settled) if left => schedule.settle(load, settled, now),
             _ => {
                 schedule.skip(load);
                 Vec::new()
@@ -369,7 +370,7 @@ impl Runner {
     async fn drain(&self, mut under: UnderWay) {
         let rest = async {
             while let Some(sent) = under.sending.next().await {
-                self.settle(sent);
+                self.settle(sent, Timestamp::now());
             }
         };
         // What does not answer in time is sent once more after the next start.

@@ -37,14 +37,14 @@ impl Sender {
             self.live.metrics.skipped(Skip::Gone, lost.len() as u64);
             return Sent { load: id, lost, settled: None };
         }
-        let result = match self.live.plan.prepare(&entries, sent) {
-            Ok(prepared) => self.live.client.send(&prepared).await,
-            Err(PlanFault::Nothing) => {
-                self.live.metrics.skipped(Skip::Empty, entries.len() as u64);
-                return Sent { load: id, lost, settled: None };
-            }
-            Err(fault) => Err(Failed { fault: Fault::Template, text: fault.to_string() }),
-        };
+        let prepare = || self.live.plan.prepare(&entries, sent);
+        let mut first = Some(prepare());
+        if matches!(first, Some(Err(PlanFault::Nothing))) {
+            self.live.metrics.skipped(Skip::Empty, entries.len() as u64);
+            return Sent { load: id, lost, settled: None };
+        }
+        let template = |fault: PlanFault| Failed { fault: Fault::Template, text: fault.to_string() };
+        let result = self.live.client.send(|| first.take().unwrap_or_else(prepare).map_err(template)).await;
         let settled = Settled { result, sent, took: began.elapsed(), random: fastrand::f64() };
         Sent { load: id, lost, settled: Some(settled) }
     }

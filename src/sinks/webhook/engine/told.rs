@@ -107,7 +107,7 @@ pub async fn test(endpoint: &Endpoint) -> (Option<u16>, Option<Fault>, String) {
     let entry = Entry { epoch: 0, sequence: now.0, time: now, keys: Keys::default(), event };
     match plan.prepare(&[&entry], now) {
         Err(fault) => (None, Some(Fault::Template), fault.to_string()),
-        Ok(prepared) => match client.send(&prepared).await {
+        Ok(prepared) => match client.send(|| Ok(prepared.clone())).await {
             Ok(answer) => (Some(answer.status), None, String::new()),
             Err(failed) => (None, Some(failed.fault), failed.text),
         },

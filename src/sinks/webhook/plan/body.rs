@@ -119,7 +119,7 @@ fn binary(entry: &Entry, headers: &mut HeaderMap) -> Result<Bytes, PlanFault> {
     const DATA: &[u8] = b",\"data\":";
     let damaged = || PlanFault::Event(super::id(entry));
     let event = &entry.event;
-    let at = event.windows(DATA.len()).position(|window| window == DATA).ok_or_else(damaged)?;
+    let at = memchr::memmem::find(event, DATA).ok_or_else(damaged)?;
     let envelope = [event.get(..at).unwrap_or_default(), b"}"].concat();
     let envelope: BTreeMap<&str, Cow<'_, str>> = serde_json::from_slice(&envelope).map_err(|_| damaged())?;
     for (name, value) in envelope {

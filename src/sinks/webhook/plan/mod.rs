@@ -172,8 +172,16 @@ struct Head {
 
 impl Head {
     fn new(first: &Entry, now: Timestamp) -> Self {
-        let signed = Bytes::from(format!("{}-{}.{}.", first.epoch, first.sequence, now.0 / 1_000_000));
-        let at = signed.iter().position(|byte| *byte == b'.').unwrap_or_default();
+        let mut number = itoa::Buffer::new();
+        let mut text = Vec::with_capacity(64);
+        text.extend_from_slice(number.format(first.epoch).as_bytes());
+        text.push(b'-');
+        text.extend_from_slice(number.format(first.sequence).as_bytes());
+        let at = text.len();
+        text.push(b'.');
+        text.extend_from_slice(number.format(now.0 / 1_000_000).as_bytes());
+        text.push(b'.');
+        let signed = Bytes::from(text);
         // Digits and a hyphen are a header's value.
         let value = |range| HeaderValue::from_maybe_shared(signed.slice(range)).unwrap_or(NONE);
         Self { id: value(0..at), seconds: value(at + 1..signed.len() - 1), signed: signed.clone() }

@@ -120,7 +120,7 @@ mod tests {
         let (_folder, path) = file();
         assert_eq!(read(&path), None);
         let mut note = Note::open(&path).unwrap();
-        for (sequence, parked) in [(5000, 1..=PARKED as u64), (5001, 7..=7), (5002, 1..=0)] {
+        for (sequence, parked) in [(5000, 1..PARKED as u64 + 1), (5001, 7..8), (5002, 0..0)] {
             note.write(3, &at(sequence, parked.clone())).unwrap();
             let noted = read(&path).unwrap();
             assert_eq!((noted.set, noted.position), (3, at(sequence, parked)));

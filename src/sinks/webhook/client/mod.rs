@@ -166,11 +166,12 @@ impl Client {
 
     /// Whether a body is to be compressed, and where.
     fn body(&self, Prepared { headers, body, .. }: &Prepared) -> Compression {
-        match body.len() {
-            _ if !self.gzip || headers.contains_key(CONTENT_ENCODING) => Compression::None,
-            ..=SMALL => Compression::None,
-            ..=LARGE => Compression::Here,
-            _ => Compression::Elsewhere,
+        if !self.gzip || body.len() <= SMALL || headers.contains_key(CONTENT_ENCODING) {
+            Compression::None
+        } else if body.len() <= LARGE {
+            Compression::Here
+        } else {
+            Compression::Elsewhere
         }
     }
 }

@@ -212,7 +212,7 @@ const ANSWERS: &[Answers] = &[
         "202",
         "It is under way.",
         Content::Json("webhook_replayed"),
-        &[BAD_BODY, NO_WEBHOOK, SLOW, ("409", "Another replay is under way."), TOO_LONG, NO_STORE],
+        &[BAD_BODY, NO_WEBHOOK, SLOW, ("409", "Another replay is under way, or it is paused or disabled."), TOO_LONG, NO_STORE],
         Some(("webhook_replay", "From where to where.")),
     ),
     of_webhook(
@@ -236,7 +236,7 @@ const ANSWERS: &[Answers] = &[
         "202",
         "It is under way.",
         Content::Json("webhook_redelivered"),
-        &[BAD_BODY, NO_WEBHOOK, SLOW, TOO_LONG, NO_STORE],
+        &[BAD_BODY, NO_WEBHOOK, SLOW, ("409", "It is paused or disabled."), TOO_LONG, NO_STORE],
         Some(("webhook_redeliver", "Which.")),
     ),
     of_webhook(

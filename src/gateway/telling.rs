@@ -81,6 +81,10 @@ impl Gateway {
                 Err(_) => taken.first().map_or(0, |batch| batch.first),
             };
             told.durability.failed(missing, at, "a write to the log took too long");
+            if let (Ok(()), Some(batch)) = (&written, kept.last()) {
+                // Tails did not get it: what comes next does not follow what they have, and their readers look into the log.
+                told.durable = batch.first + batch.events.len() as u64 - 1;
+            }
         } else {
             lost.iter().for_each(|batch| self.tell(&mut told, batch, false));
             match written {

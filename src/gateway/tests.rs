@@ -1,5 +1,9 @@
 //! What is told, in which order, and what happens while the log takes nothing.
 
+use std::path::Path;
+use std::sync::Condvar;
+use std::time::{Duration, Instant};
+
 use super::*;
 use crate::access::Scope;
 use crate::calls::Ids;
@@ -7,6 +11,7 @@ use crate::cti::Device;
 use crate::cti::{DeviceChange, DeviceKind};
 use crate::event::Filter;
 use crate::hub::{Drained, Mailbox};
+use crate::journal::{Disk, DiskFile, Options, RealDisk, SyncMode};
 
 fn gateway() -> Arc<Gateway> {
     let calls = CallModel::new(Ids::seeded(1), false);
@@ -162,4 +167,96 @@ fn only_who_may_see_everything_is_told_of_webhooks() {
         missed.frames.len()
     };
     assert_eq!((read(Scope::everything()), read(Scope::of_user("bsmith"))), (1, 0));
+}
+
+/// A disk that waits in the middle of a write when it is told to.
+#[derive(Clone, Debug, Default)]
+struct Slow(Arc<(Mutex<Waits>, Condvar)>);
+
+#[derive(Debug, Default)]
+struct Waits {
+    wanted: bool,
+    now: bool,
+}
+
+impl Slow {
+    fn set(&self, wanted: bool) {
+        self.0.0.lock().unwrap().wanted = wanted;
+        self.0.1.notify_all();
+    }
+
+    fn until_it_waits(&self) {
+        let waits = self.0.0.lock().unwrap();
+        let (_waits, limit) = self.0.1.wait_timeout_while(waits, Duration::from_secs(60), |waits| !waits.now).unwrap();
+        assert!(!limit.timed_out());
+    }
+}
+
+impl Disk for Slow {
+    fn create(&self, path: &Path) -> std::io::Result<Box<dyn DiskFile>> {
+        Ok(Box::new(SlowFile(RealDisk.create(path)?, self.clone())))
+    }
+
+    fn rename(&self, from: &Path, to: &Path) -> std::io::Result<()> {
+        RealDisk.rename(from, to)
+    }
+
+    fn sync_folder(&self, path: &Path) -> std::io::Result<()> {
+        RealDisk.sync_folder(path)
+    }
+}
+
+#[derive(Debug)]
+struct SlowFile(Box<dyn DiskFile>, Slow);
+
+impl DiskFile for SlowFile {
+    fn write(&self, bytes: &[u8]) -> std::io::Result<usize> {
+        let (waits, changed) = &*self.1.0;
+        let mut waits = waits.lock().unwrap();
+        waits.now = waits.wanted;
+        changed.notify_all();
+        drop(changed.wait_while(waits, |waits| waits.wanted).unwrap());
+        self.0.write(bytes)
+    }
+
+    fn set_len(&self, length: u64) -> std::io::Result<()> {
+        self.0.set_len(length)
+    }
+
+    fn sync_data(&self) -> std::io::Result<()> {
+        self.0.sync_data()
+    }
+}
+
+#[test]
+fn after_a_write_that_took_too_long_a_tail_does_not_pass_over_what_it_wrote() {
+    let (folder, disk) = (tempfile::tempdir().unwrap(), Slow::default());
+    let options = Options { sync: SyncMode::Never, ..Options::new(folder.path()) };
+    let journal = Journal::open_on(options, Arc::new(disk.clone())).unwrap();
+    let gateway = Arc::new(Gateway::new(CallModel::new(Ids::seeded(1), false), journal, Metrics::new().unwrap()));
+    gateway.observe(SessionId(0), Timestamp(1), &[Notice::Connected { manager: "cucm", cluster: "test" }]);
+    let tail = gateway.tail(10);
+    let writer = gateway.start_writer().unwrap();
+    disk.set(true);
+    in_service(&gateway, &device("SEP1", "bsmith"));
+    disk.until_it_waits();
+    gateway.take_over("a write to the log takes too long");
+    let late = gateway.newest();
+    disk.set(false);
+    let began = Instant::now();
+    while gateway.reader().range().next <= late {
+        assert!(began.elapsed() < Duration::from_secs(60));
+        std::thread::yield_now();
+    }
+    let mut at = Timestamp::now();
+    let first = loop {
+        at.0 += 60_000_000;
+        gateway.retry(at);
+        if let Some(first) = tail.take().pop_front() {
+            break first;
+        }
+        assert!(began.elapsed() < Duration::from_secs(60));
+    };
+    assert_eq!((first.after, first.entry.sequence), (late, late + 1));
+    drop(writer);
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use callcast::journal::{Entry, Sequence};
-use callcast::sinks::webhook::control::{Attempted, Breaker, ReplayBusy, Standing, State, Status, Tested};
+use callcast::sinks::webhook::control::{Attempted, Breaker, NotAgain, Standing, State, Status, Tested};
 use callcast::sinks::webhook::records::Records;
 use callcast::sinks::webhook::store::Store;
 use callcast::sinks::webhook::{Common, Config, Control, Endpoint, Fault, Registry};
@@ -28,7 +28,7 @@ pub struct Told {
     pub endpoints: BTreeMap<String, Arc<Endpoint>>,
     pub replays: Vec<(String, Sequence, Sequence)>,
     pub redelivered: Vec<(String, Vec<Sequence>)>,
-    pub busy: Option<ReplayBusy>,
+    pub busy: Option<NotAgain>,
     pub standing: Option<Standing>,
     pub breaker: Breaker,
     pub fails: bool,
@@ -74,7 +74,7 @@ impl Control for Fake {
         })
     }
 
-    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), ReplayBusy> {
+    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), NotAgain> {
         let mut told = self.told();
         if let Some(busy) = told.busy {
             return Err(busy);
@@ -83,8 +83,13 @@ impl Control for Fake {
         Ok(())
     }
 
-    fn redeliver(&self, name: &str, events: Vec<Sequence>) {
-        self.told().redelivered.push((name.into(), events));
+    fn redeliver(&self, name: &str, events: Vec<Sequence>) -> Result<(), NotAgain> {
+        let mut told = self.told();
+        if let Some(busy) = told.busy {
+            return Err(busy);
+        }
+        told.redelivered.push((name.into(), events));
+        Ok(())
     }
 
     fn test(&self, _: &str) -> BoxFuture<'static, Tested> {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use callcast::journal::Sequence;
-use callcast::sinks::webhook::control::{Breaker, Disabled, ReplayBusy, Standing};
+use callcast::sinks::webhook::control::{Breaker, Disabled, NotAgain, Standing};
 use callcast::sinks::webhook::{Attempt, DeadLetter, Death, Fault, MASK, Outcome};
 use callcast::time::Timestamp;
 use serde_json::{Value, json};
@@ -218,7 +218,7 @@ async fn a_mistake_in_a_replay_is_told_and_replays_nothing() {
     let replay = "/admin/v1/webhooks/crm/replay";
     let other = format!(r#"{{"from":"{:08x}.1.1"}}"#, admins.edge.gateway.cursor().journal ^ 1);
     let future = format!(r#"{{"from":"{}"}}"#, admins.id(1_000_000));
-    let busy = ReplayBusy { from: 4, until: 9 };
+    let busy = NotAgain::Busy { from: 4, until: 9 };
     for (body, status, code, cure) in [
         ("{}", 400, "malformed", "\"from\""),
         (r#"{"from":"yesterday"}"#, 400, "bad_place", "RFC 3339"),

@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use callcast::sinks::webhook::control::{Breaker, Control as _, State};
-use callcast::sinks::webhook::{Death, Outcome};
+use callcast::sinks::webhook::control::{Breaker, Control as _, NotAgain, Paused, State};
+use callcast::sinks::webhook::{Death, Endpoint, Outcome};
 
 use crate::setup::{Receiver, config, until, webhooks};
 
@@ -80,9 +80,51 @@ async fn a_dead_letter_is_sent_once_more_when_somebody_asks_for_it() {
     let told = webhooks.play("in_answered");
     until("all are dead", || webhooks.status("crm").dead == told.len() as u64).await;
     let place = told[0].0.split_once('-').unwrap().1.parse().unwrap();
-    webhooks.engine.redeliver("crm", vec![place]);
+    webhooks.engine.redeliver("crm", vec![place]).unwrap();
     until("it was taken", || webhooks.status("crm").delivered == 1).await;
     assert_eq!(receiver.ids().last(), Some(&told[0].0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_asked_for_while_an_endpoint_starts_is_sent() {
+    let (webhooks, receiver) = (webhooks(), Receiver::start().await);
+    webhooks.run(&receiver.config("crm")).await;
+    let told = webhooks.play("in_answered");
+    until("all were taken", || webhooks.status("crm").delivered == told.len() as u64).await;
+    let places = told.iter().map(|(id, _)| id.split_once('-').unwrap().1.parse().unwrap());
+    webhooks.set(&receiver.config("crm"));
+    webhooks.engine.redeliver("crm", places.collect()).unwrap();
+    receiver.until_sent(2 * told.len()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_sent_once_more_to_an_endpoint_that_gets_nothing() {
+    let (webhooks, receiver) = (webhooks(), Receiver::start().await);
+    let paused = Some(Paused { by: "ann".into(), since: now() });
+    webhooks.engine.set(Arc::new(Endpoint { config: receiver.config("crm"), paused, disabled: None }));
+    assert_eq!(webhooks.engine.redeliver("crm", vec![1]), Err(NotAgain::NotRunning));
+    assert_eq!(webhooks.engine.replay("crm", 1, 2), Err(NotAgain::NotRunning));
+    // It was not taken for one that is under way.
+    webhooks.run(&receiver.config("crm")).await;
+    webhooks.engine.replay("crm", 1, 2).unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_with_the_name_of_one_that_was_removed_begins_anew() {
+    let (webhooks, old, new) = (webhooks(), Receiver::start().await, Receiver::start().await);
+    old.answers(|_, _| (200, Duration::from_secs(1)));
+    webhooks.run(&old.config("crm")).await;
+    let before = webhooks.play("in_answered");
+    old.until_sent(1).await;
+    webhooks.engine.remove("crm");
+    webhooks.set(&new.config("crm"));
+    until("it runs", || {
+        webhooks.play("in_answered");
+        !new.ids().is_empty()
+    })
+    .await;
+    assert!(!before.iter().any(|(id, _)| new.ids().contains(id)));
+    assert!(webhooks.gateway.journal().cursors().get("webhook-crm").unwrap().is_some());
 }
 
 #[tokio::test(flavor = "multi_thread")]

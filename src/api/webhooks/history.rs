@@ -33,7 +33,7 @@ pub const DEAD: &[Parameter] = &[
 const REPLAY: &str = "{\"from\":\"2026-11-23T08:00:00Z\",\"until\":\"2026-11-23T09:00:00Z\"}, of which \"until\" may be left out";
 const REDELIVER: &str = "{\"events\":[\"1795420000-123\"]} or {\"all\":true}";
 /// Events that are sent once more by one request.
-const MOST: usize = 10_000;
+const MOST: usize = 1000;
 
 /// All outcomes.
 pub fn outcomes() -> Vec<&'static str> {
@@ -117,7 +117,11 @@ pub async fn redeliver(mut call: Call) -> Response<Body> {
         let records = registry.records().endpoint(&name)?;
         let now = Timestamp::now();
         let (events, left) = match events {
-            Some(events) => (events, false),
+            Some(mut events) => {
+                let left = events.len() > MOST;
+                events.truncate(MOST);
+                (events, left)
+            }
             None => records.not_redelivered(MOST, now)?,
         };
         let (mut there, mut gone) = (Vec::new(), Vec::new());
@@ -126,8 +130,8 @@ pub async fn redeliver(mut call: Call) -> Response<Body> {
             let is_there = found.is_some_and(|entry| entry.epoch == epoch && !entry.event.is_empty());
             if is_there { there.push((epoch, sequence)) } else { gone.push(event_id(epoch, sequence)) }
         }
+        registry.control().redeliver(&name, there.iter().map(|(_, sequence)| *sequence).collect())?;
         records.redelivered(now, &there);
-        registry.control().redeliver(&name, there.iter().map(|(_, sequence)| *sequence).collect());
         Ok(respond::json(StatusCode::ACCEPTED, &Redelivered { redelivered: there.len(), gone, left }))
     })
     .await

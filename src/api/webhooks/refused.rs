@@ -7,7 +7,7 @@ use crate::api::body::BadBody;
 use crate::api::query::BadQuery;
 use crate::api::respond::{self, Body};
 use crate::journal::JournalError;
-use crate::sinks::webhook::control::ReplayBusy;
+use crate::sinks::webhook::control::NotAgain;
 use crate::sinks::webhook::records::RecordsError;
 use crate::sinks::webhook::store::StoreError;
 
@@ -25,7 +25,7 @@ pub enum Refused {
     #[error(transparent)]
     Journal(#[from] JournalError),
     #[error(transparent)]
-    ReplayBusy(#[from] ReplayBusy),
+    NotAgain(#[from] NotAgain),
     #[error("this gateway runs no webhooks")]
     NoWebhooks,
     #[error("{key:?} is {value:?}; it is a time as 2026-11-23T08:15:30Z (RFC 3339), a cursor, or the id of an event")]
@@ -48,7 +48,8 @@ impl Refused {
             Self::Body(bad) => bad.status_and_code(),
             Self::Query(bad) => (StatusCode::BAD_REQUEST, bad.code()),
             Self::Store(error) => of_store(error),
-            Self::ReplayBusy(_) => (StatusCode::CONFLICT, "busy"),
+            Self::NotAgain(NotAgain::Busy { .. }) => (StatusCode::CONFLICT, "busy"),
+            Self::NotAgain(NotAgain::NotRunning) => (StatusCode::CONFLICT, "not_running"),
             Self::NoWebhooks => (StatusCode::SERVICE_UNAVAILABLE, "no_webhooks"),
             Self::Place { .. } => (StatusCode::BAD_REQUEST, "bad_place"),
             Self::Cursor { .. } => (StatusCode::BAD_REQUEST, "cursor"),

@@ -164,14 +164,20 @@ pub enum Standing {
     Done,
 }
 
-/// One replay at a time.
+/// Why nothing is sent once more.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[error("a replay of events {from} to {until} is under way: wait until it is done, or pause and resume the endpoint to give it up")]
-pub struct ReplayBusy {
-    /// The first event of it that is not sent yet.
-    pub from: Sequence,
-    /// The last.
-    pub until: Sequence,
+pub enum NotAgain {
+    /// One replay at a time.
+    #[error("a replay of events {from} to {until} is under way: wait until it is done, or pause and resume the endpoint to give it up")]
+    Busy {
+        /// The first event of it that is not sent yet.
+        from: Sequence,
+        /// The last.
+        until: Sequence,
+    },
+    /// It gets nothing now.
+    #[error("the endpoint is paused or disabled, and gets nothing: resume it first")]
+    NotRunning,
 }
 
 /// What delivers to the endpoints. No function waits for anything but a lock; all may be called from any thread.
@@ -186,10 +192,13 @@ pub trait Control: Send + Sync + fmt::Debug {
     /// Sends the events of `from..=until` once more, as far as the endpoint wants them, beside what is new.
     ///
     /// # Errors
-    /// While another replay is under way.
-    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), ReplayBusy>;
+    /// While another replay is under way, or the endpoint is paused or disabled.
+    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), NotAgain>;
     /// Sends these events once more.
-    fn redeliver(&self, name: &str, events: Vec<Sequence>);
+    ///
+    /// # Errors
+    /// While the endpoint is paused or disabled.
+    fn redeliver(&self, name: &str, events: Vec<Sequence>) -> Result<(), NotAgain>;
     /// Sends a test.
     fn test(&self, name: &str) -> BoxFuture<'static, Tested>;
     /// How an event of the log stands with an endpoint; none when there is no such endpoint. The event is read by whoever asks.

@@ -15,17 +15,17 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use futures_util::FutureExt as _;
-use futures_util::future::BoxFuture;
+use futures_util::future::{BoxFuture, join};
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::{JoinHandle, LocalSet, spawn_local};
 use tokio_util::sync::CancellationToken;
 
-use self::feed::Feed;
+use self::feed::{Feed, Start};
 use self::live::{Live, state_of};
 use self::runner::{Command, Runner, begin, lock};
 use self::told::Told;
-use super::control::{Control, Disabled, Endpoint, ReplayBusy, Standing, Status, Tested};
+use super::control::{Control, Disabled, Endpoint, NotAgain, Standing, Status, Tested};
 use super::records::Records;
 use super::schedule::{Rules, Schedule};
 use super::{Client, Plan, Verdict};
@@ -50,13 +50,17 @@ pub struct Engine {
     thread: Mutex<Option<thread::JoinHandle<()>>>,
 }
 
+type Commands = mpsc::UnboundedReceiver<Command>;
+type Range = (Sequence, Sequence);
 type Slots = Arc<Mutex<HashMap<String, Slot>>>;
 
 /// What is known of an endpoint.
 struct Slot {
     endpoint: Arc<Endpoint>,
     /// While it gets anything.
-    live: Option<(Arc<Live>, mpsc::UnboundedSender<Command>)>,
+    live: Option<Arc<Live>>,
+    /// To its runner, which may still have to start.
+    commands: mpsc::UnboundedSender<Command>,
     replay: Replay,
 }
 
@@ -74,15 +78,17 @@ enum Replay {
 }
 
 enum Order {
-    Set(Arc<Endpoint>),
+    Set(Arc<Endpoint>, Commands),
     Remove(String),
     Replay { name: String, from: Sequence, until: Sequence },
     Stop(oneshot::Sender<()>),
 }
 
-/// What of an endpoint runs on the thread.
+/// An endpoint on the thread: it runs, or what is left of it is put away.
 struct Running {
     stop: CancellationToken,
+    /// Replays, which are done one after the other.
+    replays: mpsc::UnboundedSender<Range>,
     ended: JoinHandle<()>,
 }
 
@@ -141,46 +147,49 @@ pub fn webhook_of_cursor(cursor: &str) -> Option<&str> {
 
 /// The thread.
 async fn obey(orders: &mut mpsc::UnboundedReceiver<Order>, told: &Told, slots: &Slots) {
-    let mut running: HashMap<String, Vec<Running>> = HashMap::new();
+    let mut running: HashMap<String, Running> = HashMap::new();
     while let Some(order) = orders.recv().await {
         match order {
-            Order::Set(endpoint) => {
+            Order::Set(endpoint, commands) => {
                 let name = endpoint.config.name.clone();
-                let before = running.remove(&name).unwrap_or_default();
-                before.iter().for_each(|running| running.stop.cancel());
                 let start = Starting { told: told.clone(), slots: Arc::clone(slots), endpoint };
-                running.insert(name, vec![start.spawn(before)]);
+                let before = running.remove(&name);
+                running.insert(name, start.spawn(before, commands));
             }
             Order::Remove(name) => {
-                let before = running.remove(&name).unwrap_or_default();
-                let gateway = Arc::clone(&told.gateway);
-                spawn_local(async move {
-                    for running in before {
-                        running.end().await;
-                    }
-                    forget(&gateway, cursors(&name).into()).await;
-                });
+                let before = running.remove(&name);
+                let removal = remove(told, name.clone(), before);
+                running.insert(name, removal);
             }
             Order::Replay { name, from, until } => {
-                let Some(endpoint) = lock(slots).get(&name).map(|slot| Arc::clone(&slot.endpoint)).filter(|endpoint| endpoint.runs())
-                else {
-                    continue;
-                };
-                let start = Starting { told: told.clone(), slots: Arc::clone(slots), endpoint };
-                running.entry(name).or_default().push(start.spawn_replay(Some((from, until))));
+                let is_taken = running.get(&name).is_some_and(|running| running.replays.send((from, until)).is_ok());
+                if !is_taken && let Some(slot) = lock(slots).get_mut(&name) {
+                    slot.replay = Replay::None;
+                }
             }
             Order::Stop(done) => {
-                let all: Vec<Running> = running.drain().flat_map(|(_, running)| running).collect();
-                all.iter().for_each(|running| running.stop.cancel());
-                for running in all {
+                running.values().for_each(|running| running.stop.cancel());
+                for (_, running) in running {
                     running.end().await;
                 }
                 let _ = done.send(());
                 return;
             }
         }
-        running.values_mut().for_each(|running| running.retain(|running| !running.ended.is_finished()));
+        running.retain(|_, running| !running.ended.is_finished());
     }
+}
+
+/// Puts away what is left of an endpoint. One of the same name waits for that.
+fn remove(told: &Told, name: String, before: Option<Running>) -> Running {
+    let gateway = Arc::clone(&told.gateway);
+    let ended = spawn_local(async move {
+        if let Some(before) = before {
+            before.end().await;
+        }
+        forget(&gateway, cursors(&name).into()).await;
+    });
+    Running { stop: CancellationToken::new(), replays: mpsc::unbounded_channel().0, ended }
 }
 
 async fn forget(gateway: &Arc<Gateway>, names: Vec<String>) {
@@ -204,51 +213,61 @@ struct Starting {
 
 impl Starting {
     /// Runs it once what was before has ended.
-    fn spawn(self, before: Vec<Running>) -> Running {
+    fn spawn(self, before: Option<Running>, commands: Commands) -> Running {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
+        let (replays, ordered) = mpsc::unbounded_channel();
         let ended = spawn_local(async move {
-            for running in before {
-                running.end().await;
+            if let Some(before) = before {
+                before.end().await;
             }
-            let [_, replay, until] = cursors(&self.endpoint.config.name);
-            if !self.endpoint.runs() {
-                self.change(|slot| (slot.live, slot.replay) = (None, Replay::None));
+            if self.endpoint.runs() {
+                join(self.run(commands, &stopped), self.replay(ordered, &stopped)).await;
+            } else {
+                let [_, replay, until] = cursors(&self.endpoint.config.name);
                 forget(&self.told.gateway, vec![replay, until]).await;
-                return;
             }
-            let again = Self { told: self.told.clone(), slots: Arc::clone(&self.slots), endpoint: Arc::clone(&self.endpoint) };
-            let again = again.spawn_replay(None);
-            self.run(&stopped).await;
-            again.end().await;
         });
-        Running { stop, ended }
+        Running { stop, replays, ended }
     }
 
-    /// Runs a replay, or one that was under way when we stopped.
-    fn spawn_replay(self, range: Option<(Sequence, Sequence)>) -> Running {
-        let stop = CancellationToken::new();
-        let stopped = stop.clone();
-        let ended = spawn_local(async move {
-            let [_, cursor, end] = cursors(&self.endpoint.config.name);
-            if let Some(until) = self.replay_until(range, &cursor, &end).await {
-                let feed = Feed::new(&self.told.gateway, Some(until));
-                if let Some((runner, _)) = self.runner(feed, cursor.clone(), Timestamp::now()).await {
-                    let live = Arc::clone(&runner.live);
-                    self.change(|slot| slot.replay = Replay::Running { live, until });
-                    runner.run(stopped.clone()).await;
-                }
-                if !stopped.is_cancelled() {
-                    forget(&self.told.gateway, vec![end, cursor]).await;
-                }
+    /// Runs the replay that was under way when we stopped, and those that are ordered.
+    async fn replay(&self, mut ordered: mpsc::UnboundedReceiver<Range>, stop: &CancellationToken) {
+        let mut range = None;
+        while !stop.is_cancelled() {
+            self.replay_one(range, stop).await;
+            if ordered.is_empty() {
+                self.change(|slot| slot.replay = Replay::None);
             }
-            self.change(|slot| slot.replay = Replay::None);
-        });
-        Running { stop, ended }
+            tokio::select! {
+                () = stop.cancelled() => return,
+                next = ordered.recv() => match next {
+                    Some(next) => range = Some(next),
+                    // Nobody can order one any more: it is about to be stopped.
+                    None => return,
+                },
+            }
+        }
+    }
+
+    async fn replay_one(&self, range: Option<Range>, stop: &CancellationToken) {
+        let [_, cursor, end] = cursors(&self.endpoint.config.name);
+        let Some(until) = self.replay_until(range, &cursor, &end).await else { return };
+        let feed = Feed::new(&self.told.gateway, Some(until));
+        // Nobody commands it.
+        let commands = mpsc::unbounded_channel().1;
+        if let Some(runner) = self.runner(feed, cursor.clone(), Timestamp::now(), commands).await {
+            let live = Arc::clone(&runner.live);
+            self.change(|slot| slot.replay = Replay::Running { live, until });
+            runner.run(stop.clone()).await;
+        }
+        if !stop.is_cancelled() {
+            forget(&self.told.gateway, vec![end, cursor]).await;
+        }
     }
 
     /// Where a replay ends; one that is new is written down first.
-    async fn replay_until(&self, range: Option<(Sequence, Sequence)>, cursor: &str, end: &str) -> Option<Sequence> {
+    async fn replay_until(&self, range: Option<Range>, cursor: &str, end: &str) -> Option<Sequence> {
         let (gateway, cursor, end) = (Arc::clone(&self.told.gateway), cursor.to_owned(), end.to_owned());
         let found = tokio::task::spawn_blocking(move || {
             let (cursors, reader) = (gateway.journal().cursors(), gateway.reader());
@@ -262,39 +281,37 @@ impl Starting {
         found.await.ok().flatten()
     }
 
-    async fn run(self, stop: &CancellationToken) {
+    async fn run(&self, commands: Commands, stop: &CancellationToken) {
         let [cursor, ..] = cursors(&self.endpoint.config.name);
         let feed = Feed::new(&self.told.gateway, None);
-        let Some((runner, commands)) = self.runner(feed, cursor, Timestamp(0)).await else { return };
+        let Some(runner) = self.runner(feed, cursor, Timestamp(0), commands).await else { return };
         let live = Arc::clone(&runner.live);
-        self.change(|slot| slot.live = Some((live, commands)));
+        self.change(|slot| slot.live = Some(live));
         runner.run(stop.clone()).await;
     }
 
-    async fn runner(&self, feed: Feed, cursor: String, since: Timestamp) -> Option<(Runner, mpsc::UnboundedSender<Command>)> {
-        let name = &self.endpoint.config.name;
-        let made = made(&self.endpoint).and_then(|made| Ok((made, self.told.records.endpoint(name).map_err(|error| error.to_string())?)));
-        let ((plan, client), records) = match made {
-            Ok(made) => made,
-            Err(reason) => {
-                self.told.give_up(name, reason);
-                return None;
+    async fn runner(&self, feed: Feed, cursor: String, since: Timestamp, commands: Commands) -> Option<Runner> {
+        match self.parts(&feed, &cursor).await {
+            Ok((live, start)) => {
+                let runner = Runner::new(Arc::new(live), self.told.clone(), feed, cursor, commands, since);
+                runner.take_up(start.parked, start.lost);
+                Some(runner)
             }
-        };
-        let start = match begin(&self.told, &feed, &cursor).await {
-            Ok(start) => start,
             Err(reason) => {
-                self.told.give_up(name, reason);
-                return None;
+                self.told.give_up(&self.endpoint.config.name, reason);
+                None
             }
-        };
-        let schedule = Schedule::new(Rules::new(&self.endpoint.config, plan.dead_statuses()), start.reached);
-        let metrics = self.told.gateway.metrics().webhook(name);
-        let live = Arc::new(Live { endpoint: Arc::clone(&self.endpoint), plan, client, metrics, records, schedule: Mutex::new(schedule) });
-        let (send, commands) = mpsc::unbounded_channel();
-        let runner = Runner { live, told: self.told.clone(), feed, cursor, commands, since };
-        runner.take_up(start.parked, start.lost);
-        Some((runner, send))
+        }
+    }
+
+    async fn parts(&self, feed: &Feed, cursor: &str) -> Result<(Live, Start), String> {
+        let endpoint = Arc::clone(&self.endpoint);
+        let (plan, client) = made(Arc::clone(&endpoint)).await?;
+        let records = self.told.records.endpoint(&endpoint.config.name).map_err(|error| error.to_string())?;
+        let start = begin(&self.told, feed, cursor).await?;
+        let schedule = Mutex::new(Schedule::new(Rules::new(&endpoint.config, plan.dead_statuses()), start.reached));
+        let metrics = self.told.gateway.metrics().webhook(&endpoint.config.name);
+        Ok((Live { endpoint, plan, client, metrics, records, schedule }, start))
     }
 
     fn change(&self, change: impl FnOnce(&mut Slot)) {
@@ -305,20 +322,25 @@ impl Starting {
     }
 }
 
-fn made(endpoint: &Endpoint) -> Result<(Plan, Client), String> {
-    let first = |wrong: Vec<String>| wrong.into_iter().next().unwrap_or_default();
-    let plan = Plan::new(&endpoint.config).map_err(|wrong| first(wrong.iter().map(ToString::to_string).collect()))?;
-    let client = Client::new(&endpoint.config).map_err(|wrong| first(wrong.iter().map(ToString::to_string).collect()))?;
-    Ok((plan, client))
+/// What an endpoint is sent, and how. Certificates are read for that: not on this thread.
+async fn made(endpoint: Arc<Endpoint>) -> Result<(Plan, Client), String> {
+    let made = tokio::task::spawn_blocking(move || {
+        let first = |wrong: Vec<String>| wrong.into_iter().next().unwrap_or_default();
+        let plan = Plan::new(&endpoint.config).map_err(|wrong| first(wrong.iter().map(ToString::to_string).collect()))?;
+        let client = Client::new(&endpoint.config).map_err(|wrong| first(wrong.iter().map(ToString::to_string).collect()))?;
+        Ok((plan, client))
+    });
+    made.await.map_err(|error| error.to_string())?
 }
 
 impl Control for Engine {
     fn set(&self, endpoint: Arc<Endpoint>) {
         let mut slots = lock(&self.slots);
-        let slot = Slot { endpoint: Arc::clone(&endpoint), live: None, replay: Replay::None };
+        let (commands, taken) = mpsc::unbounded_channel();
+        let slot = Slot { endpoint: Arc::clone(&endpoint), live: None, commands, replay: Replay::None };
         slots.insert(endpoint.config.name.clone(), slot);
         // Under the lock, so that orders come in the order of what is known.
-        let _ = self.orders.send(Order::Set(endpoint));
+        let _ = self.orders.send(Order::Set(endpoint, taken));
     }
 
     fn remove(&self, name: &str) {
@@ -331,7 +353,7 @@ impl Control for Engine {
         let (endpoint, live) = {
             let slots = lock(&self.slots);
             let slot = slots.get(name)?;
-            (Arc::clone(&slot.endpoint), slot.live.as_ref().map(|(live, _)| Arc::clone(live)))
+            (Arc::clone(&slot.endpoint), slot.live.clone())
         };
         let (reader, now) = (self.gateway.reader(), Timestamp::now());
         if let Some(live) = live {
@@ -342,16 +364,16 @@ impl Control for Engine {
         Some(Status { state: state_of(&endpoint), lag_events: position.map_or(0, lag), ..Status::default() })
     }
 
-    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), ReplayBusy> {
+    fn replay(&self, name: &str, from: Sequence, until: Sequence) -> Result<(), NotAgain> {
         let mut slots = lock(&self.slots);
-        let Some(slot) = slots.get_mut(name) else { return Ok(()) };
+        let Some(slot) = slots.get_mut(name).filter(|slot| slot.endpoint.runs()) else { return Err(NotAgain::NotRunning) };
         match &slot.replay {
             Replay::None => {}
-            Replay::Ordered { from, until } => return Err(ReplayBusy { from: *from, until: *until }),
+            Replay::Ordered { from, until } => return Err(NotAgain::Busy { from: *from, until: *until }),
             Replay::Running { live, until } => {
                 let schedule = live.schedule();
                 let from = schedule.first().unwrap_or(schedule.reached().sequence + 1);
-                return Err(ReplayBusy { from, until: *until });
+                return Err(NotAgain::Busy { from, until: *until });
             }
         }
         slot.replay = Replay::Ordered { from, until };
@@ -359,11 +381,11 @@ impl Control for Engine {
         Ok(())
     }
 
-    fn redeliver(&self, name: &str, events: Vec<Sequence>) {
+    fn redeliver(&self, name: &str, events: Vec<Sequence>) -> Result<(), NotAgain> {
         let slots = lock(&self.slots);
-        if let Some((_, commands)) = slots.get(name).and_then(|slot| slot.live.as_ref()) {
-            let _ = commands.send(Command::Redeliver(events));
-        }
+        let running = slots.get(name).filter(|slot| slot.endpoint.runs());
+        let taken = running.and_then(|slot| slot.commands.send(Command::Redeliver(events)).ok());
+        taken.ok_or(NotAgain::NotRunning)
     }
 
     fn test(&self, name: &str) -> BoxFuture<'static, Tested> {
@@ -371,7 +393,7 @@ impl Control for Engine {
         async move {
             let began = Instant::now();
             let (status, fault, text) = match endpoint {
-                Some(endpoint) => told::test(&endpoint).await,
+                Some(endpoint) => told::test(endpoint).await,
                 None => (None, None, "there is no such endpoint".into()),
             };
             Tested { status, fault, text, took: began.elapsed() }
@@ -383,7 +405,7 @@ impl Control for Engine {
         let (endpoint, live) = {
             let slots = lock(&self.slots);
             let slot = slots.get(name)?;
-            (Arc::clone(&slot.endpoint), slot.live.as_ref().map(|(live, _)| Arc::clone(live)))
+            (Arc::clone(&slot.endpoint), slot.live.clone())
         };
         if let Some(live) = live {
             return Some(live.standing(event));

@@ -1,5 +1,6 @@
 //! One endpoint: reads what it is to be told, and sends it as its schedule says.
 
+use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -10,15 +11,15 @@ use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use governor::{DefaultDirectRateLimiter, Quota, RateLimiter};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, sleep_until, timeout};
+use tokio::task::{JoinError, JoinHandle};
+use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::feed::{Feed, Piece, Start};
 use super::live::Live;
-use super::sending::{Sender, Sent};
+use super::sending::{PAUSE, Sender, Sent};
 use super::told::{self, Told};
-use crate::journal::{Cursor, Cursors, Entry, JournalError, Position, Reader, Sequence};
+use crate::journal::{Cursor, Cursors, Entry, JournalError, PARKED, Position, Reader, Sequence};
 use crate::sinks::webhook::schedule::{Effect, Load, Offer, Schedule};
 use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
@@ -27,12 +28,12 @@ use crate::time::Timestamp;
 const NOTE: Duration = Duration::from_millis(20);
 /// How often that is synced, and gauges are set.
 const SYNC: Duration = Duration::from_secs(1);
-/// How long a log that cannot be read is left alone.
-const PAUSE: Duration = Duration::from_secs(1);
 /// Entries that are worth reading the log for while there is something to send: few cost nearly as much as many.
 const PIECE: usize = 128;
-/// Bodies of events that were set aside which are read at a time.
+/// Events whose place is known that are read at a time.
 const SUPPLY: usize = 256;
+/// Events that may wait before more are sent once more: the rest is for what is new.
+const AGAIN: usize = PARKED / 4 * 3;
 /// How long requests may still take when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -46,17 +47,22 @@ pub enum Command {
 /// What an endpoint, or a replay to it, goes by.
 pub struct Runner {
     pub live: Arc<Live>,
-    pub told: Told,
-    pub feed: Feed,
+    told: Told,
+    feed: Feed,
     /// The name of its cursor.
-    pub cursor: String,
-    pub commands: mpsc::UnboundedReceiver<Command>,
+    cursor: String,
+    commands: mpsc::UnboundedReceiver<Command>,
     /// Deadlines count from here, or from the event, whichever is later.
-    pub since: Timestamp,
+    since: Timestamp,
+    /// What is to be sent once more, and was not offered yet.
+    again: VecDeque<Sequence>,
+    /// The log could not be read, and is left alone until then.
+    unreadable: Option<Instant>,
 }
 
 type Reading = JoinHandle<Result<Piece, JournalError>>;
-type Fetching = JoinHandle<Vec<Arc<Entry>>>;
+/// Events of the log, or why it cannot be read, and which they were.
+type Fetching = JoinHandle<Result<Vec<Arc<Entry>>, (JournalError, Vec<Sequence>)>>;
 type Sending = FuturesUnordered<Pin<Box<dyn Future<Output = Sent>>>>;
 
 /// What a runner has under way.
@@ -68,9 +74,9 @@ struct UnderWay {
     /// Bodies of what was set aside.
     supplying: Option<Fetching>,
     /// A note of where we are.
-    noting: Option<JoinHandle<()>>,
+    noting: Option<JoinHandle<bool>>,
     /// The same on its way to the device. Notes do not wait for it.
-    syncing: Option<JoinHandle<()>>,
+    syncing: Option<JoinHandle<bool>>,
 }
 
 /// What was not written down yet.
@@ -99,19 +105,39 @@ impl Unsaved {
     fn settled(&mut self) {
         (self.settled, self.unsynced) = (true, true);
     }
+
+    /// What was written down: if it was not, that is tried again with the next sync.
+    fn written(&mut self, is_written: Result<bool, JoinError>) {
+        self.unsynced |= !is_written.unwrap_or(false);
+    }
 }
 
 impl Runner {
+    /// A runner that has nothing to send yet.
+    pub fn new(
+        live: Arc<Live>,
+        told: Told,
+        feed: Feed,
+        cursor: String,
+        commands: mpsc::UnboundedReceiver<Command>,
+        since: Timestamp,
+    ) -> Self {
+        Self { live, told, feed, cursor, commands, since, again: VecDeque::new(), unreadable: None }
+    }
+
     /// Runs until it is stopped, or all of a replay is done.
     pub async fn run(mut self, stop: CancellationToken) {
-        let sender = Rc::new(Sender { live: Arc::clone(&self.live), reader: self.feed.reader().clone() });
+        let metrics = Arc::clone(self.told.gateway.metrics());
+        let sender = Rc::new(Sender { live: Arc::clone(&self.live), reader: self.feed.reader().clone(), metrics });
         let pace = pace(self.live.endpoint.config.delivery.per_second);
         let (mut under, mut unsaved) = (UnderWay::default(), Unsaved::new());
         let mut granted = false;
         while !stop.is_cancelled() {
             let now = Timestamp::now();
             self.take_live();
+            self.unreadable = self.unreadable.filter(|until| *until > Instant::now());
             self.read(&mut under);
+            self.fetch(&mut under);
             self.bury(now, &mut unsaved);
             let paced = self.send(&sender, pace.as_ref(), &mut granted, &mut under);
             if self.feed.until().is_some() && self.is_done(&under) {
@@ -137,21 +163,29 @@ impl Runner {
                 () = self.feed.filled() => unsaved.unsynced = true,
                 piece = finished(&mut under.reading) => {
                     under.reading = None;
-                    self.take(piece).await;
+                    self.take(piece);
                     unsaved.unsynced = true;
                 }
                 entries = finished(&mut under.fetching) => {
                     under.fetching = None;
-                    self.offer_again(entries.unwrap_or_default());
+                    self.offer_again(entries);
                     unsaved.unsynced = true;
                 }
                 entries = finished(&mut under.supplying) => {
                     under.supplying = None;
-                    self.live.schedule().supply(entries.unwrap_or_default());
+                    // What could not be read is read when it is sent.
+                    let entries = entries.ok().and_then(Result::ok).unwrap_or_default();
+                    self.live.schedule().supply(entries);
                 }
-                Some(command) = self.commands.recv() => self.obey(command, &mut under),
-                _ = finished(&mut under.noting) => under.noting = None,
-                _ = finished(&mut under.syncing) => under.syncing = None,
+                Some(Command::Redeliver(events)) = self.commands.recv() => self.again.extend(events),
+                is_written = finished(&mut under.noting) => {
+                    under.noting = None;
+                    unsaved.written(is_written);
+                }
+                is_written = finished(&mut under.syncing) => {
+                    under.syncing = None;
+                    unsaved.written(is_written);
+                }
                 () = sleep_until(wake) => {}
             }
         }
@@ -173,7 +207,7 @@ impl Runner {
 
     /// Has the log read where that is needed and there is room.
     fn read(&self, under: &mut UnderWay) {
-        if under.reading.is_some() {
+        if under.reading.is_some() || self.unreadable.is_some() {
             return;
         }
         let (reached, room) = {
@@ -189,7 +223,7 @@ impl Runner {
         }
     }
 
-    async fn take(&mut self, piece: Result<Result<Piece, JournalError>, tokio::task::JoinError>) {
+    fn take(&mut self, piece: Result<Result<Piece, JournalError>, JoinError>) {
         match piece {
             Ok(Ok(Piece { offers, reached, time, lost, done })) => {
                 if let Some((first, last)) = lost {
@@ -203,10 +237,7 @@ impl Runner {
                     self.feed.caught_up();
                 }
             }
-            Ok(Err(error)) => {
-                self.told.gateway.metrics().emit(Occurrence::LogUnreadable { error: &error });
-                sleep(PAUSE).await;
-            }
+            Ok(Err(error)) => self.cannot_read(&error),
             // The runtime ends.
             Err(_) => {}
         }
@@ -233,7 +264,14 @@ impl Runner {
         self.live.metrics.skipped(Skip::Gone, last - first + 1);
         self.told.gateway.metrics().emit(Occurrence::WebhookGap { webhook: self.live.name(), first, last });
         let gap = Arc::new(told::gap(self.feed.reader().epoch(), first, last));
-        self.offer(&mut self.live.schedule(), gap);
+        if let Some(offer) = self.live.offer(gap, self.since) {
+            self.live.schedule().offer(offer.only_here());
+        }
+    }
+
+    fn cannot_read(&mut self, error: &JournalError) {
+        self.told.gateway.metrics().emit(Occurrence::LogUnreadable { error });
+        self.unreadable = Some(Instant::now() + PAUSE);
     }
 
     fn bury(&self, now: Timestamp, unsaved: &mut Unsaved) {
@@ -268,7 +306,8 @@ impl Runner {
             *granted = false;
             // More of its kind follow, and cost less together.
             if under.supplying.is_none() && was_set_aside(&load) {
-                under.supplying = Some(read_all(self.feed.reader(), schedule.without_body(SUPPLY)));
+                let more = schedule.without_body(SUPPLY);
+                under.supplying = (!more.is_empty()).then(|| read_all(self.feed.reader(), more));
             }
             under.sending.push(Box::pin(Rc::clone(sender).send(load)));
         }
@@ -289,32 +328,55 @@ impl Runner {
         effects.into_iter().for_each(|effect| self.told.tell(&self.live, effect));
     }
 
-    fn obey(&self, command: Command, under: &mut UnderWay) {
-        let Command::Redeliver(sequences) = command;
-        let more = read_all(self.feed.reader(), sequences);
-        let before = under.fetching.take();
-        under.fetching = Some(tokio::spawn(async move {
-            let mut entries = match before {
-                Some(before) => before.await.unwrap_or_default(),
-                None => Vec::new(),
-            };
-            entries.extend(more.await.unwrap_or_default());
-            entries
-        }));
+    /// Has the log read for what is to be sent once more, where there is room.
+    fn fetch(&mut self, under: &mut UnderWay) {
+        if self.again.is_empty() || under.fetching.is_some() || self.unreadable.is_some() {
+            return;
+        }
+        let room = AGAIN.saturating_sub(self.live.schedule().waiting().0).min(SUPPLY).min(self.again.len());
+        if room > 0 {
+            under.fetching = Some(read_all(self.feed.reader(), self.again.drain(..room).collect()));
+        }
     }
 
-    fn offer_again(&self, entries: Vec<Arc<Entry>>) {
-        let mut schedule = self.live.schedule();
-        let now = Timestamp::now();
-        for entry in entries {
-            let deadline = self.live.deadline(&entry, now);
-            schedule.offer(Offer::new(entry, deadline));
+    fn offer_again(&mut self, entries: <Fetching as Future>::Output) {
+        match entries {
+            Ok(Ok(entries)) => {
+                let mut schedule = self.live.schedule();
+                let now = Timestamp::now();
+                for entry in entries {
+                    let deadline = self.live.deadline(&entry, now);
+                    schedule.offer(Offer::new(entry, deadline));
+                }
+            }
+            Ok(Err((error, events))) => {
+                events.into_iter().rev().for_each(|event| self.again.push_front(event));
+                self.cannot_read(&error);
+            }
+            // The runtime ends.
+            Err(_) => {}
+        }
+    }
+
+    /// What is still to be sent once more is set aside, as far as there is room: it goes on after the next start.
+    async fn put_by(&mut self, under: &mut UnderWay) {
+        while let Ok(Command::Redeliver(events)) = self.commands.try_recv() {
+            self.again.extend(events);
+        }
+        if let Some(fetching) = under.fetching.take() {
+            self.offer_again(fetching.await);
+        }
+        let room = PARKED.saturating_sub(self.live.schedule().waiting().0).min(self.again.len());
+        if room > 0 {
+            let events = self.again.drain(..room).collect();
+            let fetching = read_all(self.feed.reader(), events);
+            self.offer_again(fetching.await);
         }
     }
 
     fn is_done(&self, under: &UnderWay) -> bool {
         let schedule = self.live.schedule();
-        self.feed.is_over(schedule.reached().sequence) && schedule.is_idle() && under.fetching.is_none()
+        self.feed.is_over(schedule.reached().sequence) && schedule.is_idle() && under.fetching.is_none() && self.again.is_empty()
     }
 
     /// When there is something to do although nothing happens.
@@ -348,26 +410,31 @@ impl Runner {
         }
     }
 
-    fn sync(&self) -> JoinHandle<()> {
+    fn sync(&self) -> JoinHandle<bool> {
         let renewal = self.told.gateway.journal().cursors().renew(&self.cursor);
         self.write(move |_, position| renewal?.set(position))
     }
 
-    fn write(&self, how: impl FnOnce(&Cursors, &Position) -> Result<(), JournalError> + Send + 'static) -> JoinHandle<()> {
+    /// Writes down where we are; whether that could be.
+    fn write(&self, how: impl FnOnce(&Cursors, &Position) -> Result<(), JournalError> + Send + 'static) -> JoinHandle<bool> {
         let position = self.live.schedule().position();
         let (cursors, name) = (self.told.gateway.journal().cursors().clone(), self.cursor.clone());
         let (metrics, records) = (Arc::clone(self.told.gateway.metrics()), Arc::clone(&self.live.records));
         tokio::task::spawn_blocking(move || {
-            // What is known as dead is known before it is done.
-            records.flush();
-            if let Err(error) = how(&cursors, &position) {
-                metrics.emit(Occurrence::WebhookCursor { cursor: &name, error: &error });
+            // What is dead is known as that before the cursor passes it.
+            if !records.flush() {
+                return false;
             }
+            let written = how(&cursors, &position);
+            if let Err(error) = &written {
+                metrics.emit(Occurrence::WebhookCursor { cursor: &name, error });
+            }
+            written.is_ok()
         })
     }
 
     /// Waits for what is on its way, and writes down where we are.
-    async fn drain(&self, mut under: UnderWay) {
+    async fn drain(&mut self, mut under: UnderWay) {
         let rest = async {
             while let Some(sent) = under.sending.next().await {
                 self.settle(sent, Timestamp::now());
@@ -375,6 +442,7 @@ impl Runner {
         };
         // What does not answer in time is sent once more after the next start.
         let _ = timeout(DRAIN, rest).await;
+        self.put_by(&mut under).await;
         for saving in [under.noting.take(), under.syncing.take()].into_iter().flatten() {
             let _ = saving.await;
         }
@@ -409,12 +477,18 @@ fn was_set_aside(load: &Load) -> bool {
 fn read_all(reader: &Reader, sequences: Vec<Sequence>) -> Fetching {
     let reader = reader.clone();
     tokio::task::spawn_blocking(move || {
-        let read = sequences.into_iter().filter_map(|sequence| reader.get(sequence).ok().flatten());
-        read.filter(|entry| !entry.event.is_empty()).map(Arc::new).collect()
+        let mut entries = Vec::with_capacity(sequences.len());
+        for sequence in &sequences {
+            match reader.get(*sequence) {
+                Ok(entry) => entries.extend(entry.filter(|entry| !entry.event.is_empty()).map(Arc::new)),
+                Err(error) => return Err((error, sequences)),
+            }
+        }
+        Ok(entries)
     })
 }
 
-async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, tokio::task::JoinError> {
+async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {
     match task {
         Some(task) => task.await,
         None => pending().await,

@@ -2,19 +2,23 @@
 
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::live::Live;
-use crate::journal::{Entry, Reader, Sequence};
+use crate::journal::{Entry, JournalError, Reader, Sequence};
 use crate::sinks::webhook::schedule::{Load, LoadId, Settled};
 use crate::sinks::webhook::{Failed, Fault, PlanFault};
-use crate::telemetry::Skip;
+use crate::telemetry::{Metrics, Occurrence, Skip};
 use crate::time::Timestamp;
+
+/// How long a log that cannot be read is left alone.
+pub const PAUSE: Duration = Duration::from_secs(1);
 
 /// What requests are made and sent with.
 pub struct Sender {
     pub live: Arc<Live>,
     pub reader: Reader,
+    pub metrics: Arc<Metrics>,
 }
 
 /// What became of a load.
@@ -49,23 +53,37 @@ impl Sender {
         Sent { load: id, lost, settled: Some(settled) }
     }
 
-    /// The events of a load, and those of it that are gone.
+    /// The events of a load, and those of it that are gone. A log that cannot be read is waited for: what is in it is not gone.
     async fn entries(&self, load: Load) -> (Vec<Arc<Entry>>, Vec<Sequence>) {
         if load.events.iter().all(|(_, body)| body.is_some()) {
             return (load.events.into_iter().filter_map(|(_, body)| body).collect(), Vec::new());
         }
-        let reader = self.reader.clone();
-        let read = tokio::task::spawn_blocking(move || {
-            let (mut entries, mut lost) = (Vec::new(), Vec::new());
-            for (sequence, body) in load.events {
-                // A log that cannot be read now is tried again with the next attempt: until then it looks like one that is gone.
-                match body.or_else(|| reader.get(sequence).ok().flatten().map(Arc::new)).filter(|entry| !entry.event.is_empty()) {
-                    Some(entry) => entries.push(entry),
-                    None => lost.push(sequence),
+        loop {
+            let (reader, events) = (self.reader.clone(), load.events.clone());
+            match tokio::task::spawn_blocking(move || found(&reader, events)).await {
+                Ok(Ok(found)) => return found,
+                Ok(Err(error)) => {
+                    self.metrics.emit(Occurrence::LogUnreadable { error: &error });
+                    tokio::time::sleep(PAUSE).await;
                 }
+                // The runtime ends.
+                Err(_) => std::future::pending().await,
             }
-            (entries, lost)
-        });
-        read.await.unwrap_or_default()
+        }
     }
+}
+
+fn found(reader: &Reader, events: Vec<(Sequence, Option<Arc<Entry>>)>) -> Result<(Vec<Arc<Entry>>, Vec<Sequence>), JournalError> {
+    let (mut entries, mut lost) = (Vec::new(), Vec::new());
+    for (sequence, body) in events {
+        let entry = match body {
+            Some(entry) => Some(entry),
+            None => reader.get(sequence)?.map(Arc::new),
+        };
+        match entry.filter(|entry| !entry.event.is_empty()) {
+            Some(entry) => entries.push(entry),
+            None => lost.push(sequence),
+        }
+    }
+    Ok((entries, lost))
 }

@@ -97,8 +97,8 @@ pub fn gap(epoch: u64, first: Sequence, last: Sequence) -> Entry {
 }
 
 /// Sends an endpoint an event that is marked as a test. Over a connection of its own: one that is open proves little.
-pub async fn test(endpoint: &Endpoint) -> (Option<u16>, Option<Fault>, String) {
-    let (plan, client) = match made(endpoint) {
+pub async fn test(endpoint: Arc<Endpoint>) -> (Option<u16>, Option<Fault>, String) {
+    let (plan, client) = match made(endpoint).await {
         Ok(made) => made,
         Err(wrong) => return (None, None, wrong),
     };

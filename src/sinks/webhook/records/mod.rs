@@ -142,7 +142,9 @@ impl Records {
 
     /// Writes all that waits. What came before is with the operating system when this returns; dead letters are on the device.
     pub fn flush(&self) {
-        self.shared.all().iter().for_each(|endpoint| endpoint.flush());
+        for endpoint in self.shared.all() {
+            endpoint.flush();
+        }
     }
 }
 

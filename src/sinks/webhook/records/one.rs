@@ -128,16 +128,16 @@ impl EndpointRecords {
         }
     }
 
-    /// Writes what waits: see [`Records::flush`].
-    pub fn flush(&self) {
+    /// Writes what waits: see [`Records::flush`]. Whether all dead letters are on the device.
+    pub fn flush(&self) -> bool {
         let mut files = lock(&self.files);
-        self.write(&mut files);
+        self.write(&mut files)
     }
 
-    fn write(&self, files: &mut Kinds) {
+    fn write(&self, files: &mut Kinds) -> bool {
         let Waiting { attempts, unrecorded, dead, redelivered } = std::mem::take(&mut *lock(&self.waiting));
         if self.removed.load(Ordering::Acquire) {
-            return;
+            return true;
         }
         let kept = files.dead.append(&dead, true).map_err(|error| (error, &dead));
         let again = files.redelivered.append(&redelivered, true).map_err(|error| (error, &redelivered));
@@ -145,7 +145,7 @@ impl EndpointRecords {
         let lost = unrecorded + if noted.is_err() { attempts.len() as u64 } else { 0 };
         let (kept_failed, again_failed) = (kept.is_err(), again.is_err());
         let error = kept.err().map(|(error, _)| error).or(again.err().map(|(error, _)| error)).or(noted.err());
-        let Some(shared) = self.shared.upgrade() else { return };
+        let Some(shared) = self.shared.upgrade() else { return !kept_failed };
         if lost > 0 {
             shared.metrics.webhook(&self.name).unrecorded(lost);
         }
@@ -164,6 +164,7 @@ impl EndpointRecords {
         if let Some(error) = error.filter(|_| !told) {
             shared.metrics.emit(Occurrence::WebhookRecordsFailed { webhook: &self.name, error: &error });
         }
+        !kept_failed
     }
 
     pub(super) fn retain(&self, now: Timestamp) {

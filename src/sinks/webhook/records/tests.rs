@@ -257,10 +257,10 @@ fn on_a_full_disk_attempts_are_given_up_and_counted_and_dead_letters_wait() {
     crm.attempt(attempt(1, Outcome::Dead));
     crm.dead(letter(1));
     crm.redelivered(NOW, &[(1, 1)]);
-    crm.flush();
+    assert!(!crm.flush());
     crm.dead(letter(2));
     full.store(false, Ordering::SeqCst);
-    crm.flush();
+    assert!(crm.flush());
     assert_eq!(dead(&crm), [letter(2), letter(1)]);
     assert!(all(&crm, Wanted::default(), 10).is_empty());
     assert!(metrics.text().unwrap().contains("callcast_webhook_unrecorded_total{webhook=\"crm\"} 1"));

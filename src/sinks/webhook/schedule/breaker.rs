@@ -14,6 +14,7 @@ pub struct Circuit {
     /// The first failure since something was taken.
     failing_since: Option<Timestamp>,
     open: Option<Open>,
+    is_given_up: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -27,7 +28,7 @@ struct Open {
 impl Circuit {
     /// A closed one.
     pub fn new(config: &BreakerConfig) -> Self {
-        Self { config: config.clone(), failures: 0, failing_since: None, open: None }
+        Self { config: config.clone(), failures: 0, failing_since: None, open: None, is_given_up: false }
     }
 
     /// Whether requests go out as they come.
@@ -103,6 +104,11 @@ impl Circuit {
             }
             None => false,
         }
+    }
+
+    /// The endpoint is given up; whether that is news.
+    pub(super) fn give_up(&mut self) -> bool {
+        !std::mem::replace(&mut self.is_given_up, true)
     }
 
     /// Whether it failed for so long that the endpoint is given up.

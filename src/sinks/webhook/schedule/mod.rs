@@ -72,12 +72,18 @@ pub struct Offer {
     entry: Arc<Entry>,
     lane: Lane,
     deadline: Timestamp,
+    only_here: bool,
 }
 
 impl Offer {
     /// An event that is worth delivering until its deadline.
     pub fn new(entry: Arc<Entry>, deadline: Timestamp) -> Self {
-        Self { lane: Lane::of(&entry), entry, deadline }
+        Self { lane: Lane::of(&entry), entry, deadline, only_here: false }
+    }
+
+    /// The same of one that the log does not have: its body is kept until it is done.
+    pub fn only_here(self) -> Self {
+        Self { only_here: true, ..self }
     }
 }
 
@@ -94,8 +100,22 @@ struct Item {
     alone: bool,
     /// Its deadline came while it was on its way.
     overdue: bool,
+    /// The log does not have it.
+    only_here: bool,
     load: Option<LoadId>,
     body: Option<Arc<Entry>>,
+}
+
+impl Item {
+    /// Whether it has a body that counts.
+    fn has_body(&self) -> bool {
+        self.body.is_some() && !self.only_here
+    }
+
+    /// Leaves its body to the log; whether it had one.
+    fn drop_body(&mut self) -> bool {
+        self.has_body() && self.body.take().is_some()
+    }
 }
 
 #[derive(Debug, Default)]
@@ -209,7 +229,7 @@ impl Schedule {
 
     /// Takes an event that is wanted. The order of these calls is the order in its lane.
     pub fn offer(&mut self, offer: Offer) {
-        let Offer { entry, lane, deadline } = offer;
+        let Offer { entry, lane, deadline, only_here } = offer;
         let sequence = entry.sequence;
         if self.items.contains_key(&sequence) {
             return;
@@ -220,35 +240,39 @@ impl Schedule {
         if queue.load.is_none() && queue.waiting.len() == 1 {
             self.ready.insert(sequence);
         }
-        self.bodies += usize::from(keep);
+        self.bodies += usize::from(keep && !only_here);
         self.deadlines.push(deadline, sequence);
         let (epoch, time, bytes) = (entry.epoch, entry.time, entry.event.len());
-        let body = keep.then_some(entry);
+        let body = (keep || only_here).then_some(entry);
         let (attempts, status, alone, overdue, load) = (0, 0, false, false, None);
-        self.items.insert(sequence, Item { lane, epoch, bytes, time, deadline, attempts, status, alone, overdue, load, body });
+        self.items.insert(sequence, Item { lane, epoch, bytes, time, deadline, attempts, status, alone, overdue, only_here, load, body });
     }
 
     /// Events that may be sent soon and whose bodies are not here: at most so many, the oldest first.
     pub fn without_body(&self, most: usize) -> Vec<Sequence> {
         let most = if self.circuit.is_closed() { most.min(BODIES.saturating_sub(self.bodies)) } else { 0 };
-        let soon = |item: &Item| {
-            let is_stuck = || self.lanes.get(&item.lane).is_some_and(|queue| is_stuck(queue, &self.loads));
-            item.body.is_none() && item.load.is_none() && !is_stuck()
-        };
-        self.items.iter().filter(|(_, item)| soon(item)).take(most).map(|(sequence, _)| *sequence).collect()
+        let needed = self.items.iter().filter(|(_, item)| self.needs_body(item));
+        needed.take(most).map(|(sequence, _)| *sequence).collect()
     }
 
-    /// Takes bodies that were read for [`Schedule::without_body`].
+    /// Takes bodies that were read for [`Schedule::without_body`], as far as they are still needed.
     pub fn supply(&mut self, entries: Vec<Arc<Entry>>) {
         for entry in entries {
-            if self.bodies < BODIES
+            let is_needed = self.items.get(&entry.sequence).is_some_and(|item| self.needs_body(item));
+            if is_needed
+                && self.bodies < BODIES
                 && self.circuit.is_closed()
-                && let Some(item) = self.items.get_mut(&entry.sequence).filter(|item| item.body.is_none() && item.load.is_none())
+                && let Some(item) = self.items.get_mut(&entry.sequence)
             {
                 item.body = Some(entry);
                 self.bodies += 1;
             }
         }
+    }
+
+    fn needs_body(&self, item: &Item) -> bool {
+        let is_stuck = || self.lanes.get(&item.lane).is_some_and(|queue| is_stuck(queue, &self.loads));
+        item.body.is_none() && item.load.is_none() && !is_stuck()
     }
 
     /// Gives up what is past its deadline, but for what is on its way.
@@ -424,7 +448,7 @@ impl Schedule {
     /// Forgets an item; its lane is seen to by the caller.
     fn forget(&mut self, sequence: Sequence) -> Option<Item> {
         let item = self.items.remove(&sequence)?;
-        self.bodies -= usize::from(item.body.is_some());
+        self.bodies -= usize::from(item.has_body());
         self.deadlines.tidy(self.items.len(), |sequence| self.items.contains_key(&sequence));
         Some(item)
     }
@@ -479,11 +503,10 @@ impl Schedule {
         }
     }
 
-    /// Drops the bodies of what is not sent soon: the log has them.
-    fn drop_bodies(&mut self, of: impl Fn(&Item) -> bool) {
-        for item in self.items.values_mut().filter(|item| item.body.is_some() && of(item)) {
-            item.body = None;
-            self.bodies -= 1;
+    /// Drops all bodies: nothing is sent soon, and the log has them.
+    fn drop_bodies(&mut self) {
+        for item in self.items.values_mut() {
+            self.bodies -= usize::from(item.drop_body());
         }
     }
 }

@@ -1,12 +1,12 @@
 //! What an answer, or none, means for what was sent.
 
-use std::collections::hash_map;
+use std::collections::{HashSet, hash_map};
 use std::time::Duration;
 
 use super::super::control::Attempted;
 use super::super::{Answer, Attempt, DeadLetter, Death, Failed, Fault, Outcome};
 use super::breaker::after;
-use super::{Held, LoadId, Schedule};
+use super::{Held, Item, LoadId, Schedule};
 use crate::journal::Sequence;
 use crate::time::Timestamp;
 
@@ -102,8 +102,8 @@ impl Schedule {
             }
             Verdict::Split => self.split(&events),
             Verdict::Retry => {
-                let asked = settled.result.ok().and_then(|answer| answer.retry_after).map(|pause| self.bounded(pause));
-                let due = after(now, asked.unwrap_or_else(|| self.rules.pause(attempts, settled.random)));
+                let pause = self.asked(&settled).unwrap_or_else(|| self.rules.pause(attempts, settled.random));
+                let due = after(now, pause);
                 self.put_off(id, Held { events, attempts, due: Some(due) }, due);
             }
         }
@@ -135,10 +135,10 @@ impl Schedule {
     fn look_at_circuit(&mut self, id: LoadId, verdict: Verdict, settled: &Settled, now: Timestamp, effects: &mut Vec<Effect>) {
         let text = words(settled);
         let status = settled.result.as_ref().map_or(0, |answer| answer.status);
-        let asks_for_a_pause = matches!(status, 429 | 503).then_some(settled.result.as_ref().ok().and_then(|a| a.retry_after)).flatten();
+        let asks_for_a_pause = self.asked(settled).filter(|_| matches!(status, 429 | 503));
         if let Some(pause) = asks_for_a_pause {
             // It says so of itself, not of this event.
-            self.hold = Some(after(now, self.bounded(pause)));
+            self.hold = Some(after(now, pause));
         }
         if settled.result.as_ref().is_err_and(|failed| failed.fault == Fault::Template) {
             // It never came to the endpoint.
@@ -151,7 +151,7 @@ impl Schedule {
             }
         } else if self.rules.retry.disable_statuses.contains(&status) {
             self.circuit.failed(id, true, now);
-            effects.push(Effect::Disabled { reason: format!("it answers {status}") });
+            effects.extend(self.circuit.give_up().then(|| Effect::Disabled { reason: format!("it answers {status}") }));
         } else if asks_for_a_pause.is_some() {
             // It is there, and says when it wants more.
             self.circuit.undecided(id);
@@ -159,8 +159,8 @@ impl Schedule {
             let at_once = self.rules.retry.breaker_statuses.contains(&status);
             if self.circuit.failed(id, at_once, now) {
                 effects.push(Effect::Opened { reason: text });
-                self.drop_bodies(|_| true);
-            } else if self.circuit.is_hopeless(now) {
+                self.drop_bodies();
+            } else if self.circuit.is_hopeless(now) && self.circuit.give_up() {
                 let hours = self.rules.breaker.disable_after_hours;
                 effects.push(Effect::Disabled { reason: format!("nothing was taken for {hours} hours; the last failure: {text}") });
             }
@@ -214,16 +214,19 @@ impl Schedule {
     /// Tries a load again later. Until then its bodies, and of those behind it, are the log's.
     fn put_off(&mut self, id: LoadId, held: Held, due: Timestamp) {
         self.due.insert((due, id));
+        let mut seen = HashSet::new();
         for sequence in &held.events {
             let Some(item) = self.items.get_mut(sequence) else { continue };
             if std::mem::take(&mut item.overdue) {
                 self.deadlines.push(item.deadline, *sequence);
             }
+            self.bodies -= usize::from(item.drop_body());
             let lane = item.lane.clone();
-            let behind = self.lanes.get(&lane).map(|queue| queue.waiting.iter().copied().collect::<Vec<_>>()).unwrap_or_default();
-            for sequence in std::iter::once(*sequence).chain(behind) {
-                if self.items.get_mut(&sequence).is_some_and(|item| item.body.take().is_some()) {
-                    self.bodies -= 1;
+            // Once for each lane: a batch may be of one.
+            if seen.insert(lane.clone()) {
+                let behind = self.lanes.get(&lane).into_iter().flat_map(|queue| &queue.waiting);
+                for sequence in behind {
+                    self.bodies -= usize::from(self.items.get_mut(sequence).is_some_and(Item::drop_body));
                 }
             }
         }
@@ -240,8 +243,10 @@ impl Schedule {
         }
     }
 
-    fn bounded(&self, pause: Duration) -> Duration {
-        pause.min(Duration::from_secs(self.rules.retry.retry_after_max_seconds))
+    /// The pause that the receiver asks for, within bounds. None of no time: to come again at once is no pause, and would be a loop.
+    fn asked(&self, settled: &Settled) -> Option<Duration> {
+        let asked = settled.result.as_ref().ok()?.retry_after?;
+        Some(asked.min(Duration::from_secs(self.rules.retry.retry_after_max_seconds))).filter(|pause| !pause.is_zero())
     }
 }
 

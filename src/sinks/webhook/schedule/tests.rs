@@ -253,6 +253,62 @@ fn what_was_set_aside_is_asked_for_and_supplied_when_the_endpoint_is_back() {
 }
 
 #[test]
+fn what_comes_too_late_for_a_call_that_failed_meanwhile_is_left_to_the_log() {
+    let mut schedule = schedule(|config| config.breaker.failures = 2);
+    offer_all(&mut schedule, &[(1, 7), (2, 8)]);
+    for load in all(&mut schedule, Timestamp(0)) {
+        schedule.settle(load.id, answer(500), Timestamp(0));
+    }
+    offer_all(&mut schedule, &[(3, 9), (4, 9)]);
+    let back = Timestamp(3600 * SECOND);
+    let probe = schedule.next(back).unwrap();
+    schedule.settle(probe.id, answer(200), back);
+    let load = all(&mut schedule, back).into_iter().find(|load| load.events[0].0 == 3).unwrap();
+    assert_eq!(schedule.without_body(10), [4]);
+    schedule.settle(load.id, answer(500), back);
+    schedule.supply(vec![event(4, 9)]);
+    assert_eq!(schedule.bodies, 0);
+}
+
+#[test]
+fn what_the_log_does_not_have_is_kept_though_the_endpoint_is_away() {
+    let mut schedule = schedule(|config| config.breaker.failures = 1);
+    schedule.offer(Offer::new(event(1, 7), FAR).only_here());
+    let load = schedule.next(Timestamp(0)).unwrap();
+    schedule.settle(load.id, answer(500), Timestamp(0));
+    schedule.offer(Offer::new(event(2, 8), FAR).only_here());
+    let probe = schedule.next(Timestamp(3600 * SECOND)).unwrap();
+    assert!(probe.events[0].1.is_some());
+    schedule.settle(probe.id, answer(200), Timestamp(3600 * SECOND));
+    assert!(all(&mut schedule, Timestamp(3600 * SECOND)).iter().all(|load| load.events[0].1.is_some()));
+}
+
+#[test]
+fn an_endpoint_is_given_up_once() {
+    let mut schedule = schedule(|_| {});
+    offer_all(&mut schedule, &[(1, 7), (2, 8)]);
+    let disabled: usize = all(&mut schedule, Timestamp(0))
+        .into_iter()
+        .flat_map(|load| schedule.settle(load.id, answer(410), Timestamp(0)))
+        .filter(|effect| matches!(effect, Effect::Disabled { .. }))
+        .count();
+    assert_eq!(disabled, 1);
+}
+
+#[test]
+fn a_receiver_that_asks_for_no_pause_gets_the_usual_one() {
+    for status in [503, 500] {
+        let mut schedule = schedule(|_| {});
+        offer(&mut schedule, 1, 7);
+        let load = schedule.next(Timestamp(0)).unwrap();
+        let result = Ok(Answer { status, retry_after: Some(Duration::ZERO) });
+        schedule.settle(load.id, Settled { result, ..answer(status) }, Timestamp(0));
+        assert!(schedule.next(Timestamp(3 * SECOND)).is_none());
+        assert_eq!(schedule.circuit().failures(), 1);
+    }
+}
+
+#[test]
 fn what_waits_behind_a_failure_is_not_asked_for() {
     let mut schedule = schedule(|_| {});
     offer_all(&mut schedule, &[(1, 7), (2, 7)]);
@@ -375,7 +431,7 @@ proptest! {
         let (mut now, mut offered, mut on_their_way) = (Timestamp(0), 0, Vec::<Load>::new());
         let mut ended = BTreeMap::<Sequence, Outcome>::new();
         let mut order = BTreeMap::<u8, Vec<Sequence>>::new();
-        let mut calls = BTreeMap::<Sequence, u8>::new();
+        let (mut calls, mut asked_for) = (BTreeMap::<Sequence, u8>::new(), Vec::new());
         let note = |effects: Vec<Effect>, ended: &mut BTreeMap<Sequence, Outcome>| {
             for effect in effects {
                 let (sequence, outcome) = match effect {
@@ -418,8 +474,10 @@ proptest! {
                 Happens::Later(seconds) => now.0 += seconds * SECOND,
                 Happens::Answer(..) | Happens::Break(_) => {}
             }
-            let wanted = schedule.without_body(2);
+            // What was asked for comes a step later.
+            let wanted = std::mem::replace(&mut asked_for, schedule.without_body(2));
             schedule.supply(wanted.into_iter().map(|sequence| event(sequence, calls[&sequence])).collect());
+            prop_assert!(schedule.items.values().all(|item| item.body.is_none() || !is_stuck(&schedule.lanes[&item.lane], &schedule.loads)));
             let not_done: Vec<Sequence> = (1..=offered).filter(|sequence| !ended.contains_key(sequence)).collect();
             prop_assert_eq!(parked(&schedule), not_done);
         }

@@ -2,7 +2,7 @@
 //!
 //! - `filter`: which events
 //! - `target`: method, URL and headers; `body`: what it says; `presets`: ready templates
-//! - `template`: how templates are limited, and what they see; `names` and `scan`: names that are none
+//! - `template`: how templates are limited, and what they see; `written`: how they write it; `names` and `scan`: names that are none
 //! - `sign`: signatures; `deadlines`: how long an event is worth it
 //!
 //! All of it is checked when a plan is made, so that nothing but a template that does not fit an event can go wrong later.
@@ -21,6 +21,7 @@ mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::borrow::Borrow;
 use std::fmt;

@@ -346,6 +346,19 @@ mod tests {
     }
 
     #[test]
+    fn a_value_that_has_itself_in_it_is_not_written() {
+        for write in ["{{ it|json }}", "{{ it|form }}", "{{ it }}"] {
+            let source = format!("{{% set it = namespace() %}}{{% set it.it = it %}}{write}");
+            assert!(Template::text("body", &source).unwrap().render(&context()).is_err(), "{write}");
+        }
+    }
+
+    #[test]
+    fn names_in_json_are_texts() {
+        assert_eq!(made("{{ {'a': {2: 3, true: none}}|json }}"), r#"{"a":{"true":null,"2":3}}"#);
+    }
+
+    #[test]
     fn null_is_empty_to_filters_too_and_null_as_json() {
         for source in ["data.cause|upper", "data.cause|trim", "data.cause|urlencode", "'' ~ data.cause", "data.cause.name|upper"] {
             assert_eq!(made(&format!("[{{{{ {source} }}}}]")), "[]", "{source}");

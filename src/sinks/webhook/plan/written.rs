@@ -117,7 +117,8 @@ fn visit(state: &State<'_, '_>, depth: usize) -> Result<(), Error> {
 fn key_text(key: &Value) -> Result<Cow<'_, str>, Error> {
     match (key.as_str(), key.kind()) {
         (Some(text), _) => Ok(text.into()),
-        (None, ValueKind::Number | ValueKind::Bool) => Ok(key.to_string().into()),
+        (None, ValueKind::Number) => Ok(key.to_string().into()),
+        (None, ValueKind::Bool) => Ok(if key.is_true() { "true" } else { "false" }.into()),
         _ => Err(no_json("the name of a member is no text")),
     }
 }

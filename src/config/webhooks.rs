@@ -3,7 +3,7 @@
 use serde::de::Error as _;
 
 use super::ConfigError;
-use crate::sinks::webhook::{self, Common, MASK};
+use crate::sinks::webhook::{self, Common};
 
 /// What cannot work.
 pub fn check(common: &Common, webhooks: &[webhook::Config]) -> Vec<ConfigError> {
@@ -26,34 +26,29 @@ pub fn check(common: &Common, webhooks: &[webhook::Config]) -> Vec<ConfigError> 
     errors
 }
 
-/// A mistake in the file, without what is said there of webhooks: a line of it would be quoted, and may have a secret in it.
+/// A mistake in the file, without the values that are quoted with it, if anything is said there of webhooks: one may be a secret of theirs.
 pub fn without_secrets(mut error: toml::de::Error, text: &str) -> toml::de::Error {
-    let Some(at) = error.span().map(|span| span.start) else { return error };
-    let before = text.get(..at).unwrap_or_default();
-    let line = before.matches('\n').count();
-    let lines = text.split('\n').take(line + 1);
-    if !lines.clone().fold(false, |is_in, line| is_of_webhooks(line).unwrap_or(is_in)) {
+    // Where a webhook begins and ends, only a reader of the whole file could say, and that one just failed.
+    if !text.contains("webhook") {
         return error;
     }
-    let message = error.message();
-    if let Some((kind, (_, expected))) = message.split_once("string \"").and_then(|(kind, rest)| Some((kind, rest.rsplit_once("\", ")?))) {
+    let hidden = webhook::unquoted(error.message());
+    let Some(at) = error.span().map(|span| span.start) else { return hidden.map_or(error, toml::de::Error::custom) };
+    let before = text.get(..at).unwrap_or_default();
+    let line = before.matches('\n').count();
+    if let Some(message) = hidden {
         let column = before.len() - before.rfind('\n').map_or(0, |end| end + 1);
-        return toml::de::Error::custom(format!("line {}, column {}: {kind}string {MASK:?}, {expected}", line + 1, column + 1));
+        return toml::de::Error::custom(format!("line {}, column {}: {message}", line + 1, column + 1));
     }
-    let quoted = lines.last().unwrap_or_default();
-    let (key, value) = quoted.split_at(quoted.find('=').map_or(0, |at| at + 1));
+    let quoted = text.split('\n').nth(line).unwrap_or_default();
+    // What stands before the sign may be the middle of a text.
+    let is_key = |key: &str| key.trim().bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-' | b'.'));
+    let end = quoted.find('=').filter(|at| quoted.get(..*at).is_some_and(is_key)).map_or(0, |at| at + 1);
+    let (key, value) = quoted.split_at(end);
     // As long as it was, so that the place that is marked stays.
     let hidden: String = value.chars().map(|c| if c.is_whitespace() { c.to_string() } else { "*".repeat(c.len_utf8()) }).collect();
     error.set_input(Some(&format!("{}{key}{hidden}", text.split_inclusive('\n').take(line).collect::<String>())));
     error
-}
-
-/// Whether what follows a line is of a webhook; none when the line begins no table.
-fn is_of_webhooks(line: &str) -> Option<bool> {
-    let table = line.trim_start().strip_prefix('[')?.trim_start_matches('[').trim_start();
-    // A line of a list may begin like this as well: it stays where it is.
-    let is_table = table.starts_with(|c: char| c.is_ascii_alphabetic());
-    is_table.then(|| table.starts_with("webhook") && !table.starts_with("webhooks"))
 }
 
 #[cfg(test)]
@@ -118,7 +113,24 @@ mod tests {
             let error = parse(&format!("{SESSION}[[webhook]]\nname = 'crm'\n{line}\n")).unwrap_err().to_string();
             assert!(!error.contains("geheim") && error.contains("line 8"), "{line}: {error}");
         }
-        let error = parse(&format!("{SESSION}[[webhook]]\nname = 'crm'\n[api]\nlisten = 'geheim'\n")).unwrap_err().to_string();
-        assert!(error.contains("geheim"), "what is of no webhook is quoted: {error}");
+    }
+
+    #[test]
+    fn a_mistake_quotes_no_secret_however_a_webhook_is_written() {
+        for (text, line) in [
+            ("webhook = [{ name = \"crm\", url = \"https://crm.example/geheim\", auth = \"x\" }]\n", "line 1"),
+            ("[[\"webhook\"]]\nurll = 'https://crm.example/geheim'\n", "line 2"),
+            ("[[webhook]]\nbody.template = \"\"\"\n[data]\n\"\"\"\nurl = 'https://crm.example/geheim\n", "line 5"),
+            ("[[webhook]]\nbody.template = \"\"\"\nhttps://crm.example/geheim?a=\\q\n\"\"\"\n", "line 3"),
+        ] {
+            let error = parse(text).unwrap_err().to_string();
+            assert!(!error.contains("geheim") && error.contains(line), "{text}: {error}");
+        }
+    }
+
+    #[test]
+    fn a_mistake_is_quoted_where_there_are_no_webhooks() {
+        let error = parse(&format!("{SESSION}[api]\nlisten = 'nowhere'\n")).unwrap_err().to_string();
+        assert!(error.contains("nowhere"), "{error}");
     }
 }

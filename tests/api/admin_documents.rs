@@ -52,7 +52,7 @@ pub const ADMINS: [(&str, &str, &str, &str, u16); 51] = [
     ("get", WEBHOOK, "/admin/v1/webhooks/other", "", 404),
     ("put", WEBHOOK, "/admin/v1/webhooks/crm", r#"{"url":"********"}"#, 200),
     ("put", WEBHOOK, "/admin/v1/webhooks/crm", r#"{"url":17}"#, 400),
-    ("put", WEBHOOK, "/admin/v1/webhooks/of-file", MINIMAL, 400),
+    ("put", WEBHOOK, "/admin/v1/webhooks/all", MINIMAL, 400),
     ("put", WEBHOOK, "/admin/v1/webhooks/of-file", r#"{"url":"https://a.example"}"#, 409),
     ("post", PAUSE, "/admin/v1/webhooks/crm/pause", "", 200),
     ("post", PAUSE, "/admin/v1/webhooks/other/pause", "", 404),

@@ -100,6 +100,8 @@ async fn no_answer_and_no_metric_has_a_secret_in_it() {
         ("POST", "/admin/v1/webhooks/crm/pause", ""),
         ("POST", "/admin/v1/webhooks/crm/resume", ""),
         ("PUT", CRM, r#"{"url":"https://other.example/","auth":{"bearer":"********"}}"#),
+        ("PUT", CRM, r#"{"signing":{"secrets":"secret-signing"}}"#),
+        ("PUT", CRM, r#"{"auth":"secret-auth"}"#),
     ] {
         texts.push(admins.ask(method, path, body).await.body);
     }
@@ -157,11 +159,14 @@ async fn a_mistake_in_a_webhook_is_told_with_what_is_right_and_changes_nothing()
         ("POST", WEBHOOKS, r#"{"name":"a","url":{"file":"/etc/shadow"}}"#, 400, "elsewhere", "configuration's file"),
         ("POST", WEBHOOKS, r#"{"name":"a","url":"********"}"#, 400, "masked", "give the text itself"),
         ("POST", WEBHOOKS, r#"{"name":"crm","url":"https://a.example/"}"#, 409, "exists", "PUT /admin/v1/webhooks/crm"),
-        ("POST", WEBHOOKS, r#"{"name":"of-file","url":"https://a.example/"}"#, 409, "exists", "already"),
+        ("POST", WEBHOOKS, r#"{"name":"of-file","url":"https://a.example/"}"#, 409, "of_file", "/etc/callcast/callcast.toml"),
+        ("PUT", OF_FILE, r#"{"name":"other","url":"https://a.example/"}"#, 409, "of_file", "/etc/callcast/callcast.toml"),
+        ("POST", WEBHOOKS, r#"{"name":"a","auth":"secret-x"}"#, 400, "malformed", "********"),
         ("POST", WEBHOOKS, long.as_str(), 413, "too_long", "65536"),
         ("POST", "/admin/v1/webhooks?x=1", "{}", 400, "unknown_parameter", "takes none"),
         ("PUT", CRM, r#"{"name":"other","url":"https://a.example/"}"#, 400, "renamed", "add that one"),
         ("PUT", CRM, r#"{"url":"https://evil.example/","auth":{"bearer":"********"}}"#, 400, "masked", "another host"),
+        ("PUT", CRM, r#"{"url":"https://evil.example/","auth":"********"}"#, 400, "masked", "auth"),
         ("PUT", CRM, r#"{"url":"********","signing":{"secrets":["********","********"]}}"#, 400, "masked", "signing.secrets"),
         ("PUT", "/admin/v1/webhooks/nobody", r#"{"url":"https://a.example/"}"#, 404, "no_such_webhook", WEBHOOKS),
         ("POST", "/admin/v1/webhooks/nobody/pause", "", 404, "no_such_webhook", WEBHOOKS),

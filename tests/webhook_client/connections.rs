@@ -3,8 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use callcast::journal::{Entry, Keys};
 use callcast::sinks::webhook::client::Client;
-use callcast::sinks::webhook::{Answer, Fault};
+use callcast::sinks::webhook::{Answer, Fault, Plan};
+use callcast::time::Timestamp;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::sync::mpsc;
 
@@ -93,6 +95,44 @@ async fn a_used_connection_that_is_closed_on_a_request_unanswered_is_given_one_m
         assert_eq!(client.send(|| Ok(post(&url))).await.unwrap().status, 200);
     }
     assert_eq!(receiver.connections(), 2);
+}
+
+#[tokio::test]
+async fn a_request_that_is_made_twice_is_the_same_one() {
+    let (told, mut got) = mpsc::unbounded_channel();
+    let receiver = Receiver::start(move |number, mut stream| {
+        let told = told.clone();
+        async move {
+            let mut requests = 0;
+            while let Some(request) = read_request(&mut stream).await {
+                let _ = told.send(request);
+                requests += 1;
+                // The first takes one more request and goes.
+                if (number, requests) == (0, 2) {
+                    return;
+                }
+                let _ = stream.write_all(OK).await;
+            }
+        }
+    })
+    .await;
+    let mut config = config(&receiver.url("/"));
+    config.delivery.gzip = true;
+    config.signing.secrets = vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()];
+    let (plan, client) = (Plan::new(&config).unwrap(), Client::new(&config).unwrap());
+    let event =
+        format!(r#"{{"specversion":"1.0","id":"17-42","type":"callcast.leg.alerting","data":{{"name":"{}"}}}}"#, "Zoë".repeat(1000));
+    let now = Timestamp::now();
+    let entry = Entry { epoch: 17, sequence: 42, time: now, keys: Keys::default(), event: event.into() };
+    for _ in 0..2 {
+        assert_eq!(client.send(|| Ok(plan.prepare(&[&entry], now).unwrap())).await.unwrap().status, 200);
+    }
+    let (_, once, again) = (got.recv().await.unwrap(), got.recv().await.unwrap(), got.recv().await.unwrap());
+    for name in ["webhook-id", "webhook-timestamp", "webhook-signature", "content-encoding", "content-type", "content-length"] {
+        assert_eq!((once.header(name), once.header(name).is_some()), (again.header(name), true), "{name}");
+    }
+    assert_eq!((once.header("content-encoding"), receiver.connections()), (Some("gzip"), 2));
+    assert!(once.body == again.body);
 }
 
 #[tokio::test]

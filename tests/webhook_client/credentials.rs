@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use callcast::sinks::webhook::client::Client;
+use callcast::sinks::webhook::client::{Client, Lookup, Resolver};
 use callcast::sinks::webhook::config::{BasicConfig, Oauth2Config};
 use callcast::sinks::webhook::{Config, Fault};
 use flate2::read::GzDecoder;
@@ -186,30 +187,50 @@ async fn who_waited_for_a_fetch_that_failed_does_not_try_again() {
     assert!(fetches.recv().await.is_some());
 }
 
-#[tokio::test]
-async fn a_token_is_fetched_in_the_clear_only_from_a_network_that_is_allowed_by_name() {
-    let (endpoint, _got) = asked(ok).await;
-    let mut config = config(&endpoint.url("/"));
+/// An endpoint with tokens from somewhere.
+fn tokens_from(url: &str, token_url: &str) -> Config {
+    let mut config = config(url);
     config.auth.oauth2 = Some(Oauth2Config {
-        token_url: "http://198.51.101.1/token".into(),
+        token_url: token_url.into(),
         client_id: "callcast".into(),
         client_secret: "hush".into(),
         ..Oauth2Config::default()
     });
-    let failed = Client::new(&config).unwrap().send(|| Ok(post(&endpoint.url("/")))).await.unwrap_err();
+    config
+}
+
+/// Every name has the same address, of the public Internet.
+#[derive(Debug)]
+struct Public;
+
+impl Resolver for Public {
+    fn resolve<'r>(&'r self, _: &'r str) -> Lookup<'r> {
+        Box::pin(async { Ok(vec!["198.51.101.1".parse().unwrap()]) })
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_fetched_in_the_clear_only_from_a_network_that_is_allowed_by_name() {
+    let (endpoint, _got) = asked(ok).await;
+    let config = tokens_from(&endpoint.url("/"), "http://login.example/token");
+    let client = Client::with_resolver(&config, Arc::new(Public)).unwrap();
+    let failed = client.send(|| Ok(post(&endpoint.url("/")))).await.unwrap_err();
     assert_eq!(failed.fault, Fault::Token);
     assert!(failed.text.contains("in the clear"), "{}", failed.text);
 }
 
 #[test]
+fn an_address_from_which_no_token_may_be_fetched_in_the_clear_is_refused_at_once() {
+    let mut config = tokens_from("http://127.0.0.1/", "http://8.8.8.8/token");
+    let told = wrong(&config);
+    assert!(told.contains("`auth.oauth2.token_url` leads to 8.8.8.8") && told.contains("in the clear"), "{told}");
+    config.network.allow.push("8.8.8.8".into());
+    assert!(Client::new(&config).is_ok());
+}
+
+#[test]
 fn the_guard_holds_for_where_tokens_come_from() {
-    let mut config = config("http://127.0.0.1/");
-    config.auth.oauth2 = Some(Oauth2Config {
-        token_url: "https://10.1.2.3/token".into(),
-        client_id: "callcast".into(),
-        client_secret: "hush".into(),
-        ..Oauth2Config::default()
-    });
+    let config = tokens_from("http://127.0.0.1/", "https://10.1.2.3/token");
     assert!(wrong(&config).contains("`auth.oauth2.token_url` leads to 10.1.2.3"), "{}", wrong(&config));
 }
 
@@ -235,6 +256,25 @@ async fn a_body_is_compressed_when_that_is_wanted_and_worth_it() {
         }
         assert!(unpacked == post.body, "{length}");
     }
+}
+
+#[test]
+fn what_waits_to_be_compressed_waits_no_longer_than_all_may_take() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(1).build().unwrap();
+    runtime.block_on(async {
+        let (receiver, _got) = asked(ok).await;
+        let url = receiver.url("/");
+        let mut config = config(&url);
+        (config.delivery.gzip, config.delivery.whole_seconds) = (true, 0.1);
+        let client = Client::new(&config).unwrap();
+        let (done, free) = std::sync::mpsc::channel::<()>();
+        drop(tokio::task::spawn_blocking(move || free.recv()));
+        let mut large = post(&url);
+        large.body = vec![b'x'; 100_000].into();
+        let sent = tokio::time::timeout(Duration::from_secs(10), client.send(|| Ok(large.clone()))).await;
+        drop(done);
+        assert_eq!(sent.unwrap().unwrap_err().fault, Fault::WholeTimeout);
+    });
 }
 
 #[tokio::test]

@@ -6,6 +6,7 @@ use std::sync::atomic::Ordering;
 use callcast::sinks::webhook::client::Client;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo};
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 use crate::receiver::post;
 use crate::secured::{Authority, Seen, http_receiver, https, tls_receiver};
@@ -146,4 +147,25 @@ async fn a_connection_that_breaks_is_followed_by_another() {
     assert!(client.send(|| Ok(post(&url))).await.is_err());
     at_once(&client, &url, 4).await;
     assert_eq!((receiver.connections(), seen.http2.load(Ordering::SeqCst)), (2, 4));
+}
+
+#[tokio::test]
+async fn what_a_receiver_says_along_with_a_good_bye_is_not_repeated() {
+    let authority = Authority::new();
+    let config = authority.server(&authority.issue("localhost", |_| ()), &[], &["h2"]);
+    let receiver = tls_receiver(config, |_, mut stream| async move {
+        let said = b"wordy ".repeat(2000);
+        // Settings, and the good-bye: of a connection on which no stream was looked at, with "enhance your calm".
+        let mut frames = vec![0, 0, 0, 4, 0, 0, 0, 0, 0];
+        frames.extend_from_slice(&(8 + said.len() as u32).to_be_bytes()[1..]);
+        frames.extend_from_slice(&[7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0x0b]);
+        frames.extend_from_slice(&said);
+        let _ = stream.read(&mut [0; 4096]).await;
+        let _ = stream.write_all(&frames).await;
+        while stream.read(&mut [0; 4096]).await.is_ok_and(|count| count > 0) {}
+    })
+    .await;
+    let url = https(&receiver);
+    let failed = Client::new(&authority.config(&url)).unwrap().send(|| Ok(post(&url))).await.unwrap_err();
+    assert!(failed.text.contains("excessive load") && !failed.text.contains("wordy"), "{}", failed.text);
 }

@@ -42,7 +42,7 @@ fn endpoints(receiver: SocketAddr, life: usize) -> String {
         format!(
             "[[webhook]]\nname = '{name}'\nurl = 'http://{receiver}/{name}/{life}'\nfilter.types = ['call.*', 'leg.*', 'pop.*']\n\
              body.mode = '{mode}'\nsigning.secrets = ['whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw']\nnetwork.allow = ['127.0.0.0/8']\n\
-             delivery.in_flight = 64\ndelivery.batch_events = 10\ndelivery.deadlines_seconds = {{ '*' = 3600 }}\nretry.pauses_seconds = [0, 1]\n"
+             delivery.in_flight = 64\ndelivery.batch_events = 10\ndelivery.deadlines_seconds = {{ '*' = 3600 }}\nretry.pauses_seconds = [1]\n"
         )
     };
     ENDPOINTS.iter().map(endpoint).collect()

@@ -95,5 +95,6 @@ async fn a_test_is_sent_at_once_and_says_how_it_went() {
     let got = receiver.got();
     assert_eq!(got.len(), 1);
     assert_eq!(got[0].json()["test"], "true");
+    assert_eq!(got[0].json()["id"], got[0].headers["webhook-id"].to_str().unwrap());
     assert!(got[0].headers.contains_key("webhook-signature"));
 }

@@ -66,10 +66,10 @@ fn out_of_range(config: &Config) -> Vec<String> {
     range("delivery.batch_events", delivery.batch_events as u64, 1, 1000);
     range("delivery.batch_bytes", delivery.batch_bytes as u64, 1, 16 << 20);
     range("length of retry.pauses_seconds", retry.pauses_seconds.len() as u64, 1, 100);
-    retry.pauses_seconds.iter().for_each(|pause| range("retry.pauses_seconds", *pause, 0, LONGEST_PAUSE));
+    retry.pauses_seconds.iter().for_each(|pause| range("retry.pauses_seconds", *pause, 1, LONGEST_PAUSE));
     range("retry.retry_after_max_seconds", retry.retry_after_max_seconds, 0, LONGEST_PAUSE);
     range("breaker.failures", breaker.failures.into(), 1, 1_000_000);
-    range("breaker.pause_seconds", breaker.pause_seconds, 0, LONGEST_PAUSE);
+    range("breaker.pause_seconds", breaker.pause_seconds, 1, LONGEST_PAUSE);
     range("breaker.pause_max_seconds", breaker.pause_max_seconds, breaker.pause_seconds.min(LONGEST_PAUSE), LONGEST_PAUSE);
     let statuses = [&retry.dead_statuses, &retry.breaker_statuses, &retry.disable_statuses];
     statuses.into_iter().flatten().for_each(|status| range("retry.*_statuses", (*status).into(), 300, 599));
@@ -163,5 +163,14 @@ mod tests {
             assert!(wrong.contains(expected), "{wrong}");
         }
         assert_eq!(wrong.len(), 4);
+    }
+
+    #[test]
+    fn nothing_is_tried_again_without_a_pause() {
+        let mut config = Config { name: "crm".into(), url: "https://203.0.113.9/".into(), ..Config::default() };
+        (config.retry.pauses_seconds, config.retry.retry_after_max_seconds, config.breaker.pause_seconds) = (vec![5, 0], 0, 0);
+        let wrong = check(&config).unwrap_err();
+        let expected = ["`retry.pauses_seconds` is 0: give 1 to 604800", "`breaker.pause_seconds` is 0: give 1 to 604800"];
+        assert_eq!(wrong, expected);
     }
 }

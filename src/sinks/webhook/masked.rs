@@ -9,8 +9,8 @@ use super::{Config, MASK};
 /// A mask that stands for no secret.
 #[derive(Debug, PartialEq, Eq, Error)]
 pub enum MaskError {
-    /// There is nothing to keep.
-    #[error("{0} is {MASK:?}, which stands for what is there, and there is nothing: give the text itself")]
+    /// There is no text to keep.
+    #[error("{0} is {MASK:?}, which stands for the text that is there, and there is none: give the text itself")]
     Nothing(String),
     /// It is not clear which.
     #[error(
@@ -45,8 +45,8 @@ pub fn unmask(made: &mut Json, before: Option<&Json>) -> Result<Vec<String>, Mas
 fn walk(made: &mut Json, before: Option<&Json>, key: &str, kept: &mut Vec<String>) -> Result<(), MaskError> {
     match made {
         Json::String(text) if text == MASK => {
-            // A webhook is shown with all keys, also those that were never given.
-            let before = before.filter(|before| !before.is_null()).ok_or_else(|| MaskError::Nothing(key.into()))?;
+            // A webhook is shown with all keys, also those that were never given; and of a table that was kept whole nobody would know what is in it.
+            let before = before.filter(|before| before.is_string()).ok_or_else(|| MaskError::Nothing(key.into()))?;
             *made = before.clone();
             kept.push(key.into());
             Ok(())
@@ -76,9 +76,10 @@ pub fn check_kept(kept: &[String], before: &Config, after: &Config) -> Result<()
     let has_moved = origin(before) != origin(after);
     let token_url = |config: &Config| config.auth.oauth2.as_ref().and_then(|oauth2| origin_of(&oauth2.token_url));
     let token_has_moved = token_url(before) != token_url(after);
-    let told = |key: &&String| match key.as_str() {
-        "auth.oauth2.client_secret" => token_has_moved,
-        key => has_moved && (key.starts_with("auth.") || key.starts_with("headers.")),
+    let is_of = |key: &str, table: &str| key.strip_prefix(table).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    // By the secret of a client the other host would get what it is for: a token of the one before.
+    let told = |key: &&String| {
+        has_moved && (is_of(key, "auth") || is_of(key, "headers")) || token_has_moved && key.as_str() == "auth.oauth2.client_secret"
     };
     kept.iter().find(told).map_or(Ok(()), |key| Err(MaskError::Moved { key: key.clone() }))
 }
@@ -133,6 +134,18 @@ mod tests {
     }
 
     #[test]
+    fn a_mask_stands_for_no_table_and_no_list() {
+        let before = json!({"auth": {"bearer": "t"}, "headers": {"x-a": "1"}, "signing": {"secrets": ["a"]}});
+        for (made, key) in [
+            (json!({"auth": MASK}), "auth"),
+            (json!({"headers": MASK}), "headers"),
+            (json!({"signing": {"secrets": MASK}}), "signing.secrets"),
+        ] {
+            assert_eq!(unmasked(made, &before).unwrap_err(), MaskError::Nothing(key.into()));
+        }
+    }
+
+    #[test]
     fn what_proves_who_we_are_does_not_move_to_another_host() {
         let config = |url: &str, token_url: &str| -> Config {
             serde_json::from_value(json!({"url": url, "auth": {"oauth2": {"token_url": token_url}}})).unwrap()
@@ -146,7 +159,8 @@ mod tests {
             assert!(kept(key, &same) && !kept(key, &other) && kept(key, &other_token), "{key}");
         }
         let secret = "auth.oauth2.client_secret";
-        assert!(kept(secret, &same) && kept(secret, &other) && !kept(secret, &other_token));
+        assert!(kept(secret, &same) && !kept(secret, &other) && !kept(secret, &other_token));
+        assert!(!kept("auth", &other) && !kept("headers", &other) && kept("authx", &other));
         assert!(kept("signing.secrets", &other), "it is never sent");
     }
 }

@@ -22,4 +22,4 @@ pub use engine::Engine;
 pub use masked::origin;
 pub use plan::{Plan, PlanError, PlanFault, Verdict};
 pub use registry::Registry;
-pub use secret::{MASK, Secret, SecretError};
+pub use secret::{MASK, Secret, SecretError, unquoted};

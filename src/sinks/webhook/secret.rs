@@ -9,6 +9,13 @@ use thiserror::Error;
 /// What stands for a secret wherever one would be shown. Given back to us, it means: as it is.
 pub const MASK: &str = "********";
 
+/// What a reader of the configuration or of JSON says of a mistake, with [`MASK`] in place of the text that it quotes; none when it quotes none.
+pub fn unquoted(message: &str) -> Option<String> {
+    let (kind, rest) = message.split_once("string \"")?;
+    let (_, expected) = rest.rsplit_once("\", ")?;
+    Some(format!("{kind}string {MASK:?}, {expected}"))
+}
+
 /// Where a secret is.
 #[derive(Clone, Default, PartialEq, Eq, Deserialize)]
 #[serde(untagged)]
@@ -111,6 +118,13 @@ mod tests {
         assert_eq!(serde_json::to_string(&secret).unwrap(), format!("{MASK:?}"));
         assert!(!format!("{secret:?}").contains("hunter2"));
         assert_eq!(secret.read().unwrap(), "hunter2");
+    }
+
+    #[test]
+    fn a_mistake_is_told_without_the_text_that_is_quoted_in_it() {
+        let told = unquoted(r#"invalid type: string "a \", b", expected a sequence"#).unwrap();
+        assert_eq!(told, format!("invalid type: string {MASK:?}, expected a sequence"));
+        assert_eq!(unquoted("unknown field `urll`, expected `url`"), None);
     }
 
     #[test]

@@ -16,7 +16,7 @@ use thiserror::Error;
 
 use super::control::{Disabled, Endpoint, Paused};
 use super::masked;
-use super::{Config, endpoint};
+use super::{Config, endpoint, secret};
 use crate::journal::{self, Disk, RealDisk};
 use crate::time::Timestamp;
 
@@ -227,7 +227,9 @@ impl Store {
         masked::unmask(&mut made, None)?;
         let config = checked(&made)?;
         let name = config.name.clone();
+        let file = self.configuration.clone();
         self.change(&name, |known| match known {
+            Some(Known { made: None, .. }) => Err(StoreError::OfFile { name: name.clone(), file }),
             Some(_) => Err(StoreError::Exists(name.clone())),
             None => Ok(Some(Known { endpoint: Arc::new(Endpoint { config, paused: None, disabled: None }), made: Some(made) })),
         })
@@ -238,16 +240,16 @@ impl Store {
     /// # Errors
     /// When it is none that can work, there is none of that name, or it is not the API's to change.
     pub fn replace(&self, name: &str, mut made: Json) -> Result<Arc<Endpoint>, StoreError> {
-        if let Some(object) = made.as_object_mut() {
-            let given = object.entry("name").or_insert_with(|| name.into());
-            if let Some(given) = given.as_str().filter(|given| *given != name) {
-                return Err(StoreError::Renamed { path: endpoint::excerpt(name), name: endpoint::excerpt(given) });
-            }
-        }
         let file = self.configuration.clone();
         self.change(name, |known| {
             let Known { endpoint, made: before } = known.ok_or_else(|| StoreError::Unknown(endpoint::excerpt(name)))?;
             let before = before.as_ref().ok_or(StoreError::OfFile { name: name.into(), file })?;
+            if let Some(object) = made.as_object_mut() {
+                let given = object.entry("name").or_insert_with(|| name.into());
+                if let Some(given) = given.as_str().filter(|given| *given != name) {
+                    return Err(StoreError::Renamed { path: endpoint::excerpt(name), name: endpoint::excerpt(given) });
+                }
+            }
             let kept = masked::unmask(&mut made, Some(before))?;
             let config = checked(&made)?;
             masked::check_kept(&kept, &endpoint.config, &config)?;
@@ -388,6 +390,8 @@ fn read(path: &Path) -> Result<Written, StoreError> {
 fn parsed(made: &Json) -> Result<Config, StoreError> {
     let config = Config::deserialize(made).map_err(|error| {
         let message = error.to_string();
+        // It quotes a text of the wrong type, which may be a secret.
+        let message = secret::unquoted(&message).unwrap_or(message);
         let hint = crate::config::nearest_key(&message).map(|key| format!("; did you mean `{key}`?")).unwrap_or_default();
         StoreError::Malformed(format!("{}{hint}", message.chars().take(300).collect::<String>()))
     })?;

@@ -8,13 +8,17 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 /// Addresses that tell who asks them secrets. A wider network does not let them in: only they themselves do, as `169.254.169.254/32`.
-const METADATA: [IpAddr; 6] = [
+const METADATA: [IpAddr; 10] = [
     IpAddr::V4(Ipv4Addr::new(169, 254, 169, 254)), // AWS, Azure, Google, DigitalOcean, OpenStack
     IpAddr::V4(Ipv4Addr::new(169, 254, 170, 2)),   // AWS, credentials of containers
+    IpAddr::V4(Ipv4Addr::new(169, 254, 170, 23)),  // AWS, credentials of EKS pods
+    IpAddr::V4(Ipv4Addr::new(169, 254, 42, 42)),   // Scaleway
     IpAddr::V4(Ipv4Addr::new(100, 100, 100, 200)), // Alibaba
     IpAddr::V4(Ipv4Addr::new(192, 0, 0, 192)),     // Oracle
     IpAddr::V4(Ipv4Addr::new(168, 63, 129, 16)),   // Azure, in the midst of public addresses
     IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254)), // AWS
+    IpAddr::V6(Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23)), // AWS, credentials of EKS pods
+    IpAddr::V6(Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254)), // Google
 ];
 
 /// IPv4: first address, length of the prefix, what it is.
@@ -276,6 +280,20 @@ mod tests {
         "3fff:ffff:ffff:ffff:ffff:ffff:ffff:ffff",
     ];
 
+    /// Where clouds give their machines credentials.
+    const CREDENTIALS: [&str; 10] = [
+        "100.100.100.200",
+        "168.63.129.16",
+        "169.254.169.254",
+        "169.254.170.2",
+        "169.254.170.23",
+        "169.254.42.42",
+        "192.0.0.192",
+        "fd00:ec2::23",
+        "fd00:ec2::254",
+        "fd20:ce::254",
+    ];
+
     /// Forms of IPv6 that carry an address of IPv4, as `{}`, and whether they are as good as that one.
     const CARRIERS: &[(&str, bool)] = &[
         ("::ffff:{}", true),
@@ -361,7 +379,7 @@ mod tests {
 
     #[test]
     fn where_clouds_keep_credentials_only_the_address_itself_lets_in() {
-        for metadata in METADATA {
+        for metadata in CREDENTIALS.map(address) {
             let bits = if metadata.is_ipv4() { 32 } else { 128 };
             assert!(!guard(&[]).allows(metadata), "{metadata}");
             for wide in [0, 8, bits - 1] {

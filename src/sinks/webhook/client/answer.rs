@@ -15,6 +15,9 @@ pub(super) const HEAD: u64 = 64 * 1024;
 /// So much of an answer's body is read, so that its connection can be used again.
 pub(super) const BODY: u64 = 64 * 1024;
 
+/// So many characters of what the other side says are repeated.
+const SAID: usize = 300;
+
 /// What counts of it.
 pub(super) fn of<B>(response: &Response<B>) -> Answer {
     Answer { status: response.status().as_u16(), retry_after: retry_after(response.status(), response.headers()) }
@@ -52,7 +55,20 @@ pub(super) fn failed(error: &hyper::Error) -> Failed {
 
 /// What went wrong, down to its cause.
 pub(super) fn explain(error: &hyper::Error) -> String {
-    format!("no answer: {}", causes(error).map(ToString::to_string).collect::<Vec<_>>().join(": "))
+    let text = |cause: &(dyn Error + 'static)| match cause.downcast_ref::<h2::Error>().and_then(h2::Error::reason) {
+        // Behind the reason it would tell what the other side sent along, up to a whole frame.
+        Some(reason) => reason.to_string(),
+        None => cause.to_string(),
+    };
+    cut(&format!("no answer: {}", causes(error).map(text).collect::<Vec<_>>().join(": ")))
+}
+
+/// As much of a text as is repeated of what the other side says.
+pub(super) fn cut(text: &str) -> String {
+    match text.char_indices().nth(SAID) {
+        Some((end, _)) => format!("{}…", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
 }
 
 #[cfg(test)]
@@ -71,6 +87,13 @@ mod tests {
         let past = "Sun, 06 Nov 1994 08:49:37 GMT";
         assert_eq!(asked(busy, &[(RETRY_AFTER, past)]), Some(Duration::ZERO));
         assert_eq!(asked(busy, &[(RETRY_AFTER, past), (DATE, "Sun, 06 Nov 1994 08:49:07 GMT")]), Some(Duration::from_secs(30)));
+    }
+
+    #[test]
+    fn what_the_other_side_says_is_cut() {
+        assert_eq!(cut("é"), "é");
+        assert_eq!(cut(&"é".repeat(SAID)), "é".repeat(SAID));
+        assert_eq!(cut(&"é".repeat(SAID + 1)), "é".repeat(SAID) + "…");
     }
 
     #[test]

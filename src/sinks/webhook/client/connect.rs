@@ -191,7 +191,11 @@ impl Connector {
         Ok(allowed)
     }
 
-    fn judge(&self, address: IpAddr) -> Result<(), &'static str> {
+    /// Whether `address` may be connected to.
+    ///
+    /// # Errors
+    /// Why not, for people.
+    pub(super) fn judge(&self, address: IpAddr) -> Result<(), &'static str> {
         self.guard.judge(address)?;
         let is_safe = self.origin.is_tls() || !self.clear_only_if_named || self.guard.names(address);
         if is_safe { Ok(()) } else { Err("a credential would go there in the clear") }

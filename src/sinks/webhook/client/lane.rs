@@ -29,7 +29,7 @@ pub(super) struct Lane {
     timer: Timer,
     /// Whether an answer came on it.
     pub(super) is_used: bool,
-    /// When its last request began.
+    /// Since when it is idle.
     pub(super) since: Instant,
 }
 

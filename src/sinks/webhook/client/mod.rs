@@ -83,8 +83,7 @@ impl Client {
     /// # Errors
     /// When the request cannot be made, or no answer's head came, and why.
     pub async fn send(&self, mut make: impl FnMut() -> Result<Prepared, Failed>) -> Result<Answer, Failed> {
-        let began = Instant::now();
-        let whole = began + self.whole;
+        let whole = Instant::now() + self.whole;
         let connector = self.pool.connector();
         let late = || connector.failed(Fault::WholeTimeout, format!("all of it took longer than {:?}", self.whole));
         let mut fresh = false;
@@ -97,7 +96,7 @@ impl Client {
             match self.body(&prepared) {
                 Compression::None => {}
                 Compression::Here => gzip(&mut prepared),
-                Compression::Elsewhere => prepared = Box::pin(large(prepared)).await,
+                Compression::Elsewhere => prepared = Box::pin(timeout_at(whole, large(prepared))).await.map_err(|_| late())?,
             }
             let token = match self.auth.at_hand() {
                 Some(token) => token,
@@ -114,7 +113,7 @@ impl Client {
                     let request = self.request(prepared, authorization, false);
                     let done = lane.exchange(request?, until).await;
                     done.map(|(answer, lane)| {
-                        lane.into_iter().for_each(|lane| self.pool.put(lane, began));
+                        lane.into_iter().for_each(|lane| self.pool.put(lane));
                         answer
                     })
                 }

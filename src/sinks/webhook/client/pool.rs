@@ -159,9 +159,9 @@ impl Pool {
         }
     }
 
-    /// Keeps a connection for the next request. `began`: the last one.
-    pub(super) fn put(&self, mut lane: Lane, began: Instant) {
-        lane.since = began;
+    /// Keeps a connection for the next request. It is idle from now on.
+    pub(super) fn put(&self, mut lane: Lane) {
+        lane.since = Instant::now();
         let mut idle = lock(&self.idle);
         if idle.lanes.len() >= self.most {
             return;
@@ -194,4 +194,24 @@ async fn watch(idle: Weak<Mutex<Idle>>) {
 /// What is under the lock is whole at any time.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sinks::webhook::{Client, Config};
+
+    #[tokio::test]
+    async fn a_connection_is_idle_from_when_it_is_put_by() {
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}/", listener.local_addr().unwrap());
+        let mut config = Config { url: url.as_str().into(), ..Config::default() };
+        config.network.allow = vec!["127.0.0.0/8".into()];
+        let pool = Client::new(&config).unwrap().pool;
+        let Ok(Way::Own(mut lane)) = pool.get(true).await else { panic!("no connection") };
+        // A request that took as long as that.
+        lane.since = Instant::now().checked_sub(IDLE).unwrap();
+        pool.put(lane);
+        assert!(pool.take().unwrap().since.elapsed() < IDLE / 2);
+    }
 }

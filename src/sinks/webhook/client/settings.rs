@@ -44,13 +44,6 @@ pub(super) fn client(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Cli
     if origin.as_ref().is_some_and(|origin| !origin.is_tls()) && !is_tls {
         found.only_tls(&config.network);
     }
-    for (key, origin) in [("url", &origin), ("auth.oauth2.token_url", &token_origin)] {
-        if let Some(address) = origin.as_ref().and_then(Origin::literal)
-            && let Err(kind) = guard.judge(address)
-        {
-            found.errors.push(ClientError::Forbidden { key, address, kind });
-        }
-    }
     let connector = |origin, tls: Option<ClientConfig>, clear_only_if_named| Connector {
         origin,
         guard: guard.clone(),
@@ -63,10 +56,19 @@ pub(super) fn client(config: &Config, resolver: Arc<dyn Resolver>) -> Result<Cli
         let is_named = !origin.is_tls();
         (url, connector(origin, tls.as_ref().map(tls::one_request), is_named))
     });
+    let connector = origin.map(|origin| connector(origin, tls, false));
+    for (key, connector) in [("url", connector.as_ref()), ("auth.oauth2.token_url", source.as_ref().map(|(_, connector)| connector))] {
+        if let Some(connector) = connector
+            && let Some(address) = connector.origin.literal()
+            && let Err(kind) = connector.judge(address)
+        {
+            found.errors.push(ClientError::Forbidden { key, address, kind });
+        }
+    }
     let auth = found.auth(&config.auth, source, first_byte);
-    match origin {
-        Some(origin) if found.errors.is_empty() => {
-            let pool = Pool::new(connector(origin, tls, false), in_flight, config.network.http2);
+    match connector {
+        Some(connector) if found.errors.is_empty() => {
+            let pool = Pool::new(connector, in_flight, config.network.http2);
             Ok(Client { pool, auth, first_byte, whole, gzip })
         }
         _ => Err(found.errors),

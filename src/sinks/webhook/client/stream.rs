@@ -136,3 +136,41 @@ impl AsyncWrite for Stream {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    use tokio::net::TcpListener;
+
+    use super::*;
+
+    /// Writes two pieces, of which the first has 4000 bytes, and sees to it that they come. How many bytes were put together.
+    async fn written(second: usize) -> usize {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let ours = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        let (mut theirs, _) = listener.accept().await.unwrap();
+        let mut stream = Stream::clear(ours);
+        let (first, second) = ([1; 4000], vec![2; second]);
+        let count = stream.write_vectored(&[io::IoSlice::new(&first), io::IoSlice::new(&second)]).await.unwrap();
+        let rest = [&first[..], &second].concat().split_off(count);
+        stream.write_all(&rest).await.unwrap();
+        let together = stream.together.len();
+        drop(stream);
+        let mut came = Vec::new();
+        theirs.read_to_end(&mut came).await.unwrap();
+        assert_eq!(came, [&first[..], &second].concat());
+        together
+    }
+
+    #[tokio::test]
+    async fn pieces_of_as_much_as_is_put_together_are_written_as_one() {
+        assert_eq!(written(TOGETHER - 4000).await, TOGETHER);
+    }
+
+    #[tokio::test]
+    async fn pieces_of_more_are_written_from_where_they_lie() {
+        for more in [1, 100_000] {
+            assert_eq!(written(TOGETHER - 4000 + more).await, 0);
+        }
+    }
+}

@@ -14,6 +14,7 @@ use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
 use rustls::{CertificateError, ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 use webpki::{EndEntityCert, KeyUsage, VerifiedPath};
 
+use super::answer;
 use super::error::ClientError;
 use crate::pem;
 use crate::sinks::webhook::config::NetworkConfig;
@@ -175,7 +176,7 @@ pub(super) fn explain(error: &io::Error) -> String {
     match fault {
         E::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented }) => format!(
             "its certificate is for {names}, not for {expected}",
-            names = if presented.is_empty() { "no name at all".to_owned() } else { presented.join(", ") },
+            names = if presented.is_empty() { "no name at all".to_owned() } else { answer::cut(&presented.join(", ")) },
             expected = expected.to_str(),
         ),
         E::InvalidCertificate(CertificateError::ApplicationVerificationFailure) => {
@@ -188,12 +189,12 @@ pub(super) fn explain(error: &io::Error) -> String {
         E::InvalidCertificate(CertificateError::ExpiredContext { .. } | CertificateError::Expired) => {
             "its certificate has expired; have it renewed".to_owned()
         }
-        E::InvalidCertificate(fault) => format!("its certificate is not accepted: {fault}"),
+        E::InvalidCertificate(fault) => format!("its certificate is not accepted: {}", answer::cut(&fault.to_string())),
         E::AlertReceived(alert) => format!(
             "it refused us ({alert:?}); if it asks for a certificate of ours, set `network.certificate_file` and `network.key_file`"
         ),
         E::InvalidMessage(_) => "it does not speak TLS; is this a port of HTTPS?".to_owned(),
-        other => format!("TLS failed: {other}"),
+        other => format!("TLS failed: {}", answer::cut(&other.to_string())),
     }
 }
 
@@ -209,6 +210,15 @@ mod tests {
         for wrong in ["", "sha256/", "sha256/AAAA", "sha1/AAAA", "sha256//////"] {
             assert!(pin(wrong).unwrap_err().to_string().contains("no pin"), "{wrong}");
         }
+    }
+
+    #[test]
+    fn of_the_names_in_a_certificate_not_all_are_told() {
+        let expected = ServerName::try_from("crm.example").unwrap();
+        let presented = vec!["x".repeat(60) + ".example"; 1000];
+        let fault = rustls::Error::InvalidCertificate(CertificateError::NotValidForNameContext { expected, presented });
+        let told = explain(&io::Error::other(fault));
+        assert!(told.ends_with("not for crm.example") && told.chars().count() < 400, "{told}");
     }
 
     #[test]

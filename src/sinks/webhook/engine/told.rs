@@ -17,7 +17,7 @@ use crate::sinks::webhook::{Fault, Outcome};
 use crate::telemetry::Occurrence;
 use crate::time::Timestamp;
 
-/// The event of a test, but for its time.
+/// The event of a test, but for its id and time.
 const TEST: &str = include_str!("test_event.json");
 
 /// To whom it is told.
@@ -103,8 +103,10 @@ pub async fn test(endpoint: Arc<Endpoint>) -> (Option<u16>, Option<Fault>, Strin
         Err(wrong) => return (None, None, wrong),
     };
     let now = Timestamp::now();
-    let event = Bytes::from(TEST.replace("{time}", &now.to_string()));
-    let entry = Entry { epoch: 0, sequence: now.0, time: now, keys: Keys::default(), event };
+    let (epoch, sequence) = (0, now.0);
+    // The same id as in `webhook-id`, as with every event.
+    let event = Bytes::from(TEST.replace("{id}", &format!("{epoch}-{sequence}")).replace("{time}", &now.to_string()));
+    let entry = Entry { epoch, sequence, time: now, keys: Keys::default(), event };
     match plan.prepare(&[&entry], now) {
         Err(fault) => (None, Some(Fault::Template), fault.to_string()),
         Ok(prepared) => match client.send(|| Ok(prepared.clone())).await {

@@ -147,7 +147,7 @@ fn header_text(value: &str) -> Cow<'_, str> {
         if u8::try_from(letter).is_ok_and(plain) {
             encoded.push(letter);
         } else {
-            encoded.push_str(&super::template::percent_encoded(letter.encode_utf8(&mut [0; 4])));
+            encoded.push_str(&super::written::percent_encoded(letter.encode_utf8(&mut [0; 4])));
         }
     }
     encoded.into()

@@ -5,13 +5,14 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::sinks::webhook::SecretError;
+use crate::sinks::webhook::endpoint::BadName;
 
 /// What is wrong with what an endpoint is told. No text shows a URL, a header or a secret.
 #[derive(Debug, Error)]
 pub enum PlanError {
     /// Not a name.
-    #[error("name = {0:?}: a webhook's name is 1 to 40 of a-z, 0-9, - and _, and begins with a letter or digit")]
-    Name(String),
+    #[error(transparent)]
+    Name(#[from] BadName),
     /// A secret that cannot be had.
     #[error("{place}: {source}")]
     Secret {
@@ -124,6 +125,9 @@ pub enum PlanFault {
     /// What the log has is no event: it was erased, or is damaged.
     #[error("event {0} cannot be read: it was erased, or is damaged")]
     Event(String),
+    /// A receiver would take it for a forgery.
+    #[error("it could not be signed by any key of `signing`: callcast may be out of memory")]
+    Unsigned,
     /// There is no event, or more than one for what takes one at a time.
     #[error("{0} events for one request: in batch mode give at least one, else exactly one")]
     Count(usize),

@@ -2,7 +2,7 @@
 //!
 //! - `filter`: which events
 //! - `target`: method, URL and headers; `body`: what it says; `presets`: ready templates
-//! - `template`: how templates are limited, and what they see; `names` and `scan`: names that are none
+//! - `template`: how templates are limited, and what they see; `written`: how they write it; `names` and `scan`: names that are none
 //! - `sign`: signatures; `deadlines`: how long an event is worth it
 //!
 //! All of it is checked when a plan is made, so that nothing but a template that does not fit an event can go wrong later.
@@ -21,6 +21,7 @@ mod target;
 mod template;
 #[cfg(test)]
 mod tests;
+mod written;
 
 use std::borrow::Borrow;
 use std::fmt;
@@ -32,6 +33,7 @@ use hyper::header::{CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT
 
 use super::config::Config;
 use super::delivery::Prepared;
+use super::endpoint;
 use crate::journal::Entry;
 use crate::time::Timestamp;
 use body::Body;
@@ -78,9 +80,7 @@ impl Plan {
     /// All that is wrong with its name, URL, method, headers, filter, body, signing and deadlines.
     pub fn new(config: &Config) -> Result<Self, Vec<PlanError>> {
         let mut problems = Vec::new();
-        if !is_name(&config.name) {
-            problems.push(PlanError::Name(config.name.chars().take(80).collect()));
-        }
+        problems.extend(endpoint::check_name(&config.name).err().map(PlanError::Name));
         let target = Target::new(config, &mut problems);
         let body = Body::new(&config.body, &mut problems);
         let preset = presets::named(&config.body.preset);
@@ -134,7 +134,7 @@ impl Plan {
     /// The request for an event, or for several in batch mode, signed as of `now`. The same events give the same `webhook-id`.
     ///
     /// # Errors
-    /// [`PlanFault::Nothing`] when the template makes nothing of it; else when a template fails of it, or it is no event.
+    /// [`PlanFault::Nothing`] when the template makes nothing of it; else when a template fails of it, it is no event, or it cannot be signed.
     pub fn prepare<E: Borrow<Entry>>(&self, entries: &[E], now: Timestamp) -> Result<Prepared, PlanFault> {
         let Some(first) = entries.first().map(Borrow::borrow) else { return Err(PlanFault::Count(0)) };
         if let Some(erased) = entries.iter().map(Borrow::borrow).find(|entry| entry.event.is_empty()) {
@@ -153,8 +153,9 @@ impl Plan {
             body.clear();
             headers.remove(CONTENT_TYPE);
         }
-        let Head { signed, id, seconds } = Head::new(first, now);
-        if let Some(value) = self.signer.sign(&signed, &body).and_then(|value| HeaderValue::try_from(value).ok()) {
+        let last = entries.last().map_or(first, Borrow::borrow);
+        let Head { signed, id, seconds } = Head::new(first, last, entries.len(), now).ok_or(PlanFault::Unsigned)?;
+        if let Some(value) = signature(self.signer.sign(&signed, &body))? {
             headers.insert(WEBHOOK_SIGNATURE, value);
         }
         headers.insert(WEBHOOK_ID, id);
@@ -171,21 +172,34 @@ struct Head {
 }
 
 impl Head {
-    fn new(first: &Entry, now: Timestamp) -> Self {
+    /// None when it cannot be put in headers.
+    fn new(first: &Entry, last: &Entry, count: usize, now: Timestamp) -> Option<Self> {
         let mut number = itoa::Buffer::new();
         let mut text = Vec::with_capacity(64);
         text.extend_from_slice(number.format(first.epoch).as_bytes());
         text.push(b'-');
         text.extend_from_slice(number.format(first.sequence).as_bytes());
+        // After a restart another batch may begin with the event of one that was taken: who had that one has not had this.
+        if count > 1 {
+            text.push(b'-');
+            text.extend_from_slice(number.format(last.sequence).as_bytes());
+            text.push(b'-');
+            text.extend_from_slice(number.format(count).as_bytes());
+        }
         let at = text.len();
         text.push(b'.');
         text.extend_from_slice(number.format(now.0 / 1_000_000).as_bytes());
         text.push(b'.');
         let signed = Bytes::from(text);
-        // Digits and a hyphen are a header's value.
-        let value = |range| HeaderValue::from_maybe_shared(signed.slice(range)).unwrap_or(NONE);
-        Self { id: value(0..at), seconds: value(at + 1..signed.len() - 1), signed: signed.clone() }
+        let value = |range| HeaderValue::from_maybe_shared(signed.slice(range)).ok();
+        Some(Self { id: value(0..at)?, seconds: value(at + 1..signed.len() - 1)?, signed: signed.clone() })
     }
+}
+
+/// The header of what a signer made, if there was anything to sign with.
+fn signature(made: Option<String>) -> Result<Option<HeaderValue>, PlanFault> {
+    let value = |made: String| HeaderValue::try_from(made).ok().filter(|value| !value.is_empty()).ok_or(PlanFault::Unsigned);
+    made.map(value).transpose()
 }
 
 /// The headers of every request. Those that are made for each have their places, so that a copy need not grow.
@@ -201,11 +215,4 @@ fn headers(target: &Target, body: &Body, signer: &Signer) -> HeaderMap {
 /// The id of an event: the same on every attempt.
 fn id(entry: &Entry) -> String {
     format!("{}-{}", entry.epoch, entry.sequence)
-}
-
-fn is_name(name: &str) -> bool {
-    let letter = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    (1..=40).contains(&name.len())
-        && name.bytes().all(|byte| letter(byte) || matches!(byte, b'-' | b'_'))
-        && name.bytes().next().is_some_and(letter)
 }

@@ -43,7 +43,8 @@ impl Signer {
         !self.shared.is_empty() || !self.pairs.is_empty()
     }
 
-    /// The value of `webhook-signature` for a body behind a head, `<id>.<seconds>.`; none when there is nothing to sign with.
+    /// The value of `webhook-signature` for a body behind a head, `<id>.<seconds>.`; none when there is nothing to sign with, and empty when
+    /// no key made a signature.
     pub fn sign(&self, head: &[u8], body: &[u8]) -> Option<String> {
         if !self.signs() {
             return None;

@@ -1,5 +1,6 @@
 //! Where a request goes: method, URL and headers, each as it stands or a template.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use hyper::Method;
@@ -31,14 +32,12 @@ const OF_THE_CONNECTION: [&str; 13] = [
 ];
 
 /// What is fixed, or made of each event.
-#[derive(Debug)]
 enum Made<T> {
     Fixed(T),
     Of(Box<Template>),
 }
 
-/// Where a request goes.
-#[derive(Debug)]
+/// Where a request goes. It is a secret, and has no `Debug`.
 pub struct Target {
     method: Made<Method>,
     url: Made<Arc<Destination>>,
@@ -55,7 +54,12 @@ impl Target {
         let method = note(method(&config.method), problems);
         let url = note(read("url", &config.url).and_then(|text| url(text.trim())), problems);
         let (mut headers, mut made) = (HeaderMap::new(), Vec::new());
+        let mut names = BTreeSet::new();
         for (name, value) in &config.headers {
+            if !names.insert(name.to_ascii_lowercase()) {
+                let problem = "is there twice, for capitals are as good as small letters: leave one of them out";
+                problems.push(PlanError::Header { name: excerpt(name), problem });
+            }
             match note(header(config, name, value), problems) {
                 Some((name, Made::Fixed(value))) => drop(headers.insert(name, value)),
                 Some((name, Made::Of(template))) => made.push((name, template)),
@@ -181,7 +185,7 @@ fn url(text: &str) -> Result<(Made<Arc<Destination>>, Option<Url>), PlanError> {
 }
 
 fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Made<HeaderValue>), PlanError> {
-    let refused = |problem| PlanError::Header { name: name.chars().take(80).collect(), problem };
+    let refused = |problem| PlanError::Header { name: excerpt(name), problem };
     let lower = name.to_ascii_lowercase();
     let authenticated = config.auth.basic.is_some() || config.auth.bearer.is_set() || config.auth.oauth2.is_some();
     if OF_THE_CONNECTION.contains(&lower.as_str()) {
@@ -205,6 +209,11 @@ fn header(config: &Config, name: &str, value: &Secret) -> Result<(HeaderName, Ma
     let value = HeaderValue::from_bytes(text.trim().as_bytes())
         .map_err(|_| refused("has a value with control characters: it has to be one line"))?;
     Ok((parsed, Made::Fixed(sensitive(value))))
+}
+
+/// As much of a name as is repeated to whoever gave it.
+fn excerpt(name: &str) -> String {
+    name.chars().take(80).collect()
 }
 
 /// A header's value may be a secret: HTTP/2 then keeps it out of its tables, and `Debug` does not show it.
@@ -311,6 +320,13 @@ mod tests {
         assert!(target(&with_header("x-a", "one\r\ntwo")).err().unwrap().contains("one line"));
         let config = Config { auth: AuthConfig { bearer: "x".into(), ..AuthConfig::default() }, ..with_header("Authorization", "y") };
         assert!(target(&config).err().unwrap().contains("auth"));
+    }
+
+    #[test]
+    fn a_header_is_not_given_twice() {
+        let headers = [("X-A".to_owned(), Secret::from("1")), ("x-a".to_owned(), Secret::from("{{ id }}"))].into();
+        let refused = target(&Config { headers, ..at("https://h/") }).err().unwrap();
+        assert!(refused.starts_with("headers: \"x-a\" is there twice"), "{refused}");
     }
 
     #[test]

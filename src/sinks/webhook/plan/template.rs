@@ -7,20 +7,17 @@
 //! In a URL every value is percent-encoded where it stands, whatever it is and wherever it comes from, so that nothing in an event can end
 //! a path segment, a parameter or the path.
 
-use std::borrow::Cow;
-use std::io;
-
-use minijinja::value::{Value, ValueKind};
-use minijinja::{AutoEscape, Environment, Error, ErrorKind, UndefinedBehavior};
+use minijinja::value::Value;
+use minijinja::{AutoEscape, Environment, Error, ErrorKind, State, UndefinedBehavior};
+use serde_json::Value as Json;
 
 use super::error::{PlanError, PlanFault};
 use super::names;
 use super::scan::{self, Kind};
+use super::written::{self, Bounded, DEPTH, OUTPUT, percent_encoded};
 
 /// Work of one rendering, in minijinja's measure: about one for an instruction or 64 bytes. The ready templates take less than 2 % of it.
 const FUEL: u64 = 50_000;
-/// What a template may make, in bytes.
-pub const OUTPUT: usize = 256 * 1024;
 /// How long a template may be, in bytes.
 pub const SOURCE: usize = 64 * 1024;
 /// How deep templates and macros may be nested.
@@ -43,9 +40,26 @@ impl Context {
     /// # Errors
     /// When it is no JSON object.
     pub fn new(event: &[u8]) -> Result<Self, serde_json::Error> {
-        let event: std::collections::BTreeMap<String, Value> = serde_json::from_slice(event)?;
-        let whole = Value::from_pairs(event.iter().map(|(name, value)| (name.clone(), value.clone())));
+        let event: std::collections::BTreeMap<String, Json> = serde_json::from_slice(event)?;
+        let event: Vec<(String, Value)> = event.into_iter().map(|(name, member)| (name, seen(member))).collect();
+        let whole = Value::from_pairs(event.iter().cloned());
         Ok(Self(Value::from_pairs(event.into_iter().chain([("event".to_owned(), whole)]))))
+    }
+}
+
+/// A value of an event. `null` is as if it were missing: filters and `~` would make a word of it.
+fn seen(json: Json) -> Value {
+    match json {
+        Json::Null => Value::UNDEFINED,
+        Json::Array(items) => items.into_iter().map(seen).collect(),
+        Json::Object(members) => Value::from_pairs(members.into_iter().map(|(name, member)| (name, seen(member)))),
+        Json::String(text) => Value::from(text),
+        Json::Bool(is) => Value::from(is),
+        Json::Number(number) => match (number.as_i64(), number.as_u64()) {
+            (Some(number), _) => Value::from(number),
+            (None, Some(number)) => Value::from(number),
+            (None, None) => number.as_f64().map_or(Value::UNDEFINED, Value::from),
+        },
     }
 }
 
@@ -61,7 +75,7 @@ impl Template {
     /// When it has an error, or a name that no event has.
     pub fn text(name: &str, source: &str) -> Result<Self, PlanError> {
         let mut environment = environment();
-        environment.set_formatter(|out, _, value| out.write_str(&written(value)?).map_err(write_failed));
+        environment.set_formatter(|out, state, value| out.write_str(&written::text(state, value)?).map_err(|_| written::full()));
         Self::new(environment, name, source)
     }
 
@@ -71,7 +85,8 @@ impl Template {
     /// When it has an error, or a name that no event has.
     pub fn url(name: &str, source: &str) -> Result<Self, PlanError> {
         let mut environment = environment();
-        environment.set_formatter(|out, _, value| out.write_str(&percent_encoded(&written(value)?)).map_err(write_failed));
+        environment
+            .set_formatter(|out, state, value| out.write_str(&percent_encoded(&written::text(state, value)?)).map_err(|_| written::full()));
         // What is encoded anyway is not encoded twice.
         environment.add_filter("urlencode", |value: Value| value);
         Self::new(environment, name, source)
@@ -152,6 +167,9 @@ impl Template {
         let problem = match error.kind() {
             ErrorKind::OutOfFuel => "it works too much for one event: make its loops smaller".to_owned(),
             ErrorKind::WriteFailure => format!("it makes more than {OUTPUT} bytes of one event: make it say less"),
+            ErrorKind::BadSerialization => {
+                format!("it has a value of which no JSON can be made, or one that is nested deeper than {DEPTH}")
+            }
             kind => kind.to_string(),
         };
         PlanFault::Template { name: self.name.clone(), line, column, problem }
@@ -168,76 +186,17 @@ fn environment() -> Environment<'static> {
     environment.set_debug(true);
     // It writes out all that there is.
     environment.remove_global("debug");
-    environment.add_filter("json", |value: Value| json(&value));
-    environment.add_filter("form", |value: Value| {
-        let mut fields = String::new();
-        flatten(&mut fields, "", &value).map(|()| fields)
-    });
+    environment.add_filter("json", |state: &State<'_, '_>, value: Value| written::json(state, &value));
+    environment.add_filter("form", |state: &State<'_, '_>, value: Value| written::form(state, &value));
+    // What is `null` in an event is missing here.
+    environment.add_test("none", |value: Value| value.is_none() || value.is_undefined());
     environment
-}
-
-/// Adds the fields of a form (`application/x-www-form-urlencoded`): what is in an object or list has the names or places on the way to it in its
-/// name, with `_` between. What is missing or `null` is left out.
-fn flatten(fields: &mut String, name: &str, value: &Value) -> Result<(), Error> {
-    let inner = |key: &dyn std::fmt::Display| if name.is_empty() { key.to_string() } else { format!("{name}_{key}") };
-    match value.kind() {
-        ValueKind::Undefined | ValueKind::None => Ok(()),
-        ValueKind::Map => value.try_iter()?.try_for_each(|key| flatten(fields, &inner(&key), &value.get_item(&key)?)),
-        ValueKind::Seq | ValueKind::Iterable => {
-            value.try_iter()?.enumerate().try_for_each(|(at, item)| flatten(fields, &inner(&at), &item))
-        }
-        _ => {
-            if fields.len() > OUTPUT {
-                return Err(write_failed(std::fmt::Error));
-            }
-            if !fields.is_empty() {
-                fields.push('&');
-            }
-            fields.push_str(&percent_encoded(name));
-            fields.push('=');
-            fields.push_str(&percent_encoded(&written(value)?));
-            Ok(())
-        }
-    }
 }
 
 /// Whether there is a filter or test of this name: there are tests for that.
 fn has(environment: &Environment<'_>, what: &str, name: &str) -> bool {
     let expression = environment.compile_expression_owned(format!("name is {what}"));
     expression.and_then(|expression| expression.eval(Value::from_pairs([("name", name)]))).is_ok_and(|has| has.is_true())
-}
-
-/// A value as it is written: text as it is, what is missing or `null` not at all, and the rest as JSON.
-fn written(value: &Value) -> Result<Cow<'_, str>, Error> {
-    match (value.as_str(), value.kind()) {
-        (Some(text), _) => Ok(text.into()),
-        (None, ValueKind::Undefined | ValueKind::None) => Ok("".into()),
-        _ => json(value).map(Cow::Owned),
-    }
-}
-
-fn json(value: &Value) -> Result<String, Error> {
-    serde_json::to_string(value).map_err(|error| Error::new(ErrorKind::BadSerialization, error.to_string()))
-}
-
-fn write_failed(_: std::fmt::Error) -> Error {
-    Error::new(ErrorKind::WriteFailure, "the output is full")
-}
-
-/// Percent-encodes all but what RFC 3986 calls unreserved.
-pub fn percent_encoded(text: &str) -> String {
-    let mut encoded = String::with_capacity(text.len());
-    for byte in text.bytes() {
-        match byte {
-            b'A'..=b'Z' | b'a'..=b'z' | b'0'..=b'9' | b'-' | b'.' | b'_' | b'~' => encoded.push(char::from(byte)),
-            _ => {
-                const HEX: [char; 16] = ['0', '1', '2', '3', '4', '5', '6', '7', '8', '9', 'A', 'B', 'C', 'D', 'E', 'F'];
-                let digit = |nibble: u8| HEX.get(usize::from(nibble)).copied().unwrap_or_default();
-                encoded.extend(['%', digit(byte >> 4), digit(byte & 15)]);
-            }
-        }
-    }
-    encoded
 }
 
 fn refused(error: &Error, name: &str, source: &str) -> PlanError {
@@ -259,23 +218,6 @@ fn place(source: &str, byte: usize) -> (usize, usize) {
     let line = before.bytes().filter(|byte| *byte == b'\n').count() + 1;
     let column = before.rsplit('\n').next().unwrap_or_default().chars().count() + 1;
     (line, column)
-}
-
-/// Takes as much as a template may make.
-struct Bounded(Vec<u8>);
-
-impl io::Write for Bounded {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.0.len() + bytes.len() > OUTPUT {
-            return Err(io::ErrorKind::FileTooLarge.into());
-        }
-        self.0.extend_from_slice(bytes);
-        Ok(bytes.len())
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        Ok(())
-    }
 }
 
 #[cfg(test)]
@@ -376,6 +318,53 @@ mod tests {
     fn what_is_made_has_a_limit() {
         let template = Template::text("body", "{% for i in range(300) %}{{ 'x' * 1000 }}{% endfor %}").unwrap();
         assert!(template.render(&context()).unwrap_err().to_string().contains("more than 262144 bytes"));
+    }
+
+    #[test]
+    fn a_value_that_is_short_to_write_and_endless_is_stopped_in_time() {
+        let began = std::time::Instant::now();
+        for (source, expected) in [
+            ("{{ (['x'*1000000]*100000000)|json }}", "more than 262144 bytes"),
+            ("{{ ['x'*1000000]*100000000 }}", "more than 262144 bytes"),
+            ("{{ ([1]*100000000)|json }}", "works too much"),
+            ("{{ ([[none]*100000000]*100000000)|form }}", "works too much"),
+            ("{{ ([[none]*100000000]*100000000)|json }}", "works too much"),
+        ] {
+            let fault = Template::text("body", source).unwrap().render(&context()).unwrap_err();
+            assert!(matches!(&fault, PlanFault::Template { problem, .. } if problem.contains(expected)), "{source}: {fault}");
+        }
+        assert!(began.elapsed() < std::time::Duration::from_secs(5), "{:?}", began.elapsed());
+    }
+
+    #[test]
+    fn a_value_that_is_nested_too_deep_is_not_written() {
+        let deep = "{% set deep = namespace(v=1) %}{% for i in range(5000) %}{% set deep.v = [deep.v] %}{% endfor %}";
+        for write in ["{{ deep.v|json }}", "{{ deep.v|form }}", "{{ deep.v }}"] {
+            let fault = Template::text("body", &format!("{deep}{write}")).unwrap().render(&context()).unwrap_err();
+            assert!(fault.to_string().contains("nested deeper than 64"), "{write}: {fault}");
+        }
+    }
+
+    #[test]
+    fn a_value_that_has_itself_in_it_is_not_written() {
+        for write in ["{{ it|json }}", "{{ it|form }}", "{{ it }}"] {
+            let source = format!("{{% set it = namespace() %}}{{% set it.it = it %}}{write}");
+            assert!(Template::text("body", &source).unwrap().render(&context()).is_err(), "{write}");
+        }
+    }
+
+    #[test]
+    fn names_in_json_are_texts() {
+        assert_eq!(made("{{ {'a': {2: 3, true: none}}|json }}"), r#"{"a":{"true":null,"2":3}}"#);
+    }
+
+    #[test]
+    fn null_is_empty_to_filters_too_and_null_as_json() {
+        for source in ["data.cause|upper", "data.cause|trim", "data.cause|urlencode", "'' ~ data.cause", "data.cause.name|upper"] {
+            assert_eq!(made(&format!("[{{{{ {source} }}}}]")), "[]", "{source}");
+        }
+        assert_eq!(made("{{ 'Call from ' ~ data.cause }}|{{ data.cause is none }}|{{ data.cause|json }}"), "Call from |true|null");
+        assert!(made("{{ data|json }}").contains(r#""cause":null"#));
     }
 
     #[test]

@@ -75,7 +75,7 @@ fn in_binary_mode_the_body_is_the_data_and_the_rest_are_headers() {
 }
 
 #[test]
-fn a_batch_is_a_list_with_the_id_of_its_first_event() {
+fn a_batch_is_a_list_with_an_id_of_its_own() {
     let first = leg("inbound", "100");
     let second = Entry { sequence: 43, ..call("100") };
     let plan = Plan::new(&in_mode(Mode::Batch)).unwrap();
@@ -84,7 +84,34 @@ fn a_batch_is_a_list_with_the_id_of_its_first_event() {
     let events: Vec<serde_json::Value> = serde_json::from_slice(&prepared.body).unwrap();
     assert_eq!((events.len(), &events[1]["type"]), (2, &"callcast.call.ended".into()));
     assert_eq!(prepared.headers["content-type"], "application/cloudevents-batch+json");
-    assert_eq!(prepared.headers["webhook-id"], "17-42");
+    assert_eq!(prepared.headers["webhook-id"], "17-42-43-2");
+}
+
+#[test]
+fn a_batch_has_the_same_id_on_each_attempt_and_another_with_more_events_in_it() {
+    let events = [42, 43, 45].map(|sequence| Entry { sequence, ..leg("inbound", "100") });
+    let plan = Plan::new(&in_mode(Mode::Batch)).unwrap();
+    let id = |events: &[Entry], now| plan.prepare(events, now).unwrap().headers["webhook-id"].clone();
+    assert_eq!(id(&events, NOW), id(&events, Timestamp(NOW.0 + 60_000_000)));
+    assert_eq!((id(&events, NOW), id(&events[..2], NOW)), ("17-42-45-3".parse().unwrap(), "17-42-43-2".parse().unwrap()));
+    assert_eq!(id(&events[..1], NOW), "17-42");
+}
+
+#[test]
+fn a_batch_is_signed_with_the_id_that_it_has() {
+    let signing = SigningConfig { secrets: vec!["whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw".into()], ..SigningConfig::default() };
+    let plan = Plan::new(&Config { signing: signing.clone(), ..in_mode(Mode::Batch) }).unwrap();
+    let events = [42, 43].map(|sequence| Entry { sequence, ..leg("inbound", "100") });
+    let prepared = plan.prepare(&events, NOW).unwrap();
+    let expected = Signer::new(&signing, &mut Vec::new()).sign(b"17-42-43-2.1795421731.", &prepared.body).unwrap();
+    assert_eq!(prepared.headers["webhook-signature"], expected);
+}
+
+#[test]
+fn what_could_not_be_signed_makes_no_request() {
+    assert_eq!(signature(None), Ok(None));
+    assert_eq!(signature(Some(String::new())), Err(PlanFault::Unsigned));
+    assert_eq!(signature(Some("v1,x".into())).unwrap().unwrap(), "v1,x");
 }
 
 #[test]
@@ -139,9 +166,14 @@ fn all_that_is_wrong_is_told_at_once() {
     config.delivery.deadlines_seconds = [("nosuch.*".to_owned(), 1)].into();
     config.signing = SigningConfig { secrets: vec!["x".into()], ..SigningConfig::default() };
     let refused = refused(&config);
-    for part in
-        ["name = \"No Name\"", "method = \"BREW\"", "filter.direction", "deadlines_seconds", "signing.secrets[0]", "body.template, line 1"]
-    {
+    for part in [
+        "\"No Name\" is no name for a webhook",
+        "method = \"BREW\"",
+        "filter.direction",
+        "deadlines_seconds",
+        "signing.secrets[0]",
+        "body.template, line 1",
+    ] {
         assert!(refused.contains(part), "{part} in {refused}");
     }
 }

@@ -91,7 +91,7 @@ fn an_endpoint_of_the_file_is_not_changed_or_deleted_and_the_file_is_named() {
     for error in [store.replace("crm", made("crm")).unwrap_err(), store.remove("crm").unwrap_err()] {
         assert!(matches!(error, StoreError::OfFile { .. }) && error.to_string().contains(CONFIGURATION), "{error}");
     }
-    assert!(matches!(store.add(made("crm")), Err(StoreError::Exists(_))));
+    assert!(matches!(store.add(made("crm")), Err(StoreError::OfFile { .. })));
 }
 
 #[test]

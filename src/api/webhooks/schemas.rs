@@ -138,11 +138,16 @@ fn delivery() -> Json {
     )
 }
 
+/// Seconds of a pause: without one it would be a loop.
+fn pause() -> Json {
+    json!({"type": "integer", "minimum": 1})
+}
+
 fn retry() -> Json {
     table(
         "What is done after a failure.",
         &[
-            ("pauses_seconds", list(&count()), "Pauses between attempts; the last is repeated."),
+            ("pauses_seconds", list(&pause()), "Pauses between attempts; the last is repeated."),
             ("jitter", seconds(), "By how much they vary, as a share."),
             ("retry_after_max_seconds", count(), "The longest `Retry-After` that is obeyed."),
             ("dead_statuses", statuses(), "Statuses that make that one event a dead letter."),
@@ -157,7 +162,7 @@ fn breaker() -> Json {
         "When a webhook is left alone.",
         &[
             ("failures", count(), "Failures in a row that open it."),
-            ("pause_seconds", count(), "How long it stays open before one request is tried; doubled each time that fails."),
+            ("pause_seconds", pause(), "How long it stays open before one request is tried; doubled each time that fails."),
             ("pause_max_seconds", count(), "The longest such pause."),
             ("disable_after_hours", count(), "After so many hours of nothing but failure the webhook is disabled; 0 for never."),
         ],

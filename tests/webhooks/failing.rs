@@ -160,7 +160,7 @@ async fn an_endpoint_that_is_gone_is_given_up_and_keeps_its_events() {
     let told = webhooks.play("in_answered");
     let given_up = tokio::time::timeout(crate::setup::LIMIT, webhooks.given_up.recv()).await.unwrap().unwrap();
     assert_eq!((given_up.name.as_str(), given_up.disabled.reason.as_str()), ("crm", "it answers 410"));
-    let disabled = callcast::sinks::webhook::Endpoint { config: receiver.config("crm"), paused: None, disabled: Some(given_up.disabled) };
+    let disabled = Endpoint { config: receiver.config("crm"), paused: None, disabled: Some(given_up.disabled) };
     webhooks.engine.set(Arc::new(disabled));
     until("it gets nothing", || webhooks.status("crm").state == State::Disabled && webhooks.status("crm").in_flight == 0).await;
     receiver.answers(|_, _| (200, Duration::ZERO));

@@ -1,5 +1,7 @@
 //! One endpoint: reads what it is to be told, and sends it as its schedule says.
 
+mod again;
+
 use std::collections::VecDeque;
 use std::future::pending;
 use std::pin::Pin;
@@ -15,12 +17,13 @@ use tokio::task::{JoinError, JoinHandle};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use self::again::{Fetching, read_all};
 use super::feed::{Feed, Piece, Start};
 use super::live::Live;
 use super::sending::{PAUSE, Sender, Sent};
 use super::told::{self, Told};
-use crate::journal::{Cursor, Cursors, Entry, JournalError, PARKED, Position, Reader, Sequence};
-use crate::sinks::webhook::schedule::{Effect, Load, Offer, Schedule};
+use crate::journal::{Cursor, Cursors, Entry, JournalError, Position, Sequence};
+use crate::sinks::webhook::schedule::{Effect, Load, Schedule};
 use crate::telemetry::{Occurrence, Skip};
 use crate::time::Timestamp;
 
@@ -32,8 +35,6 @@ const SYNC: Duration = Duration::from_secs(1);
 const PIECE: usize = 128;
 /// Events whose place is known that are read at a time.
 const SUPPLY: usize = 256;
-/// Events that may wait before more are sent once more: the rest is for what is new.
-const AGAIN: usize = PARKED / 4 * 3;
 /// How long requests may still take when the endpoint stops.
 const DRAIN: Duration = Duration::from_secs(5);
 
@@ -61,8 +62,6 @@ pub struct Runner {
 }
 
 type Reading = JoinHandle<Result<Piece, JournalError>>;
-/// Events of the log, or why it cannot be read, and which they were.
-type Fetching = JoinHandle<Result<Vec<Arc<Entry>>, (JournalError, Vec<Sequence>)>>;
 type Sending = FuturesUnordered<Pin<Box<dyn Future<Output = Sent>>>>;
 
 /// What a runner has under way.
@@ -328,52 +327,6 @@ impl Runner {
         effects.into_iter().for_each(|effect| self.told.tell(&self.live, effect));
     }
 
-    /// Has the log read for what is to be sent once more, where there is room.
-    fn fetch(&mut self, under: &mut UnderWay) {
-        if self.again.is_empty() || under.fetching.is_some() || self.unreadable.is_some() {
-            return;
-        }
-        let room = AGAIN.saturating_sub(self.live.schedule().waiting().0).min(SUPPLY).min(self.again.len());
-        if room > 0 {
-            under.fetching = Some(read_all(self.feed.reader(), self.again.drain(..room).collect()));
-        }
-    }
-
-    fn offer_again(&mut self, entries: <Fetching as Future>::Output) {
-        match entries {
-            Ok(Ok(entries)) => {
-                let mut schedule = self.live.schedule();
-                let now = Timestamp::now();
-                for entry in entries {
-                    let deadline = self.live.deadline(&entry, now);
-                    schedule.offer(Offer::new(entry, deadline));
-                }
-            }
-            Ok(Err((error, events))) => {
-                events.into_iter().rev().for_each(|event| self.again.push_front(event));
-                self.cannot_read(&error);
-            }
-            // The runtime ends.
-            Err(_) => {}
-        }
-    }
-
-    /// What is still to be sent once more is set aside, as far as there is room: it goes on after the next start.
-    async fn put_by(&mut self, under: &mut UnderWay) {
-        while let Ok(Command::Redeliver(events)) = self.commands.try_recv() {
-            self.again.extend(events);
-        }
-        if let Some(fetching) = under.fetching.take() {
-            self.offer_again(fetching.await);
-        }
-        let room = PARKED.saturating_sub(self.live.schedule().waiting().0).min(self.again.len());
-        if room > 0 {
-            let events = self.again.drain(..room).collect();
-            let fetching = read_all(self.feed.reader(), events);
-            self.offer_again(fetching.await);
-        }
-    }
-
     fn is_done(&self, under: &UnderWay) -> bool {
         let schedule = self.live.schedule();
         self.feed.is_over(schedule.reached().sequence) && schedule.is_idle() && under.fetching.is_none() && self.again.is_empty()
@@ -471,21 +424,6 @@ pub async fn begin(told: &Told, feed: &Feed, cursor: &str) -> Result<Start, Stri
 /// Whether it was read before, and its body was not kept.
 fn was_set_aside(load: &Load) -> bool {
     load.attempt == 1 && load.events.iter().any(|(_, body)| body.is_none())
-}
-
-/// Those of these events that the log has.
-fn read_all(reader: &Reader, sequences: Vec<Sequence>) -> Fetching {
-    let reader = reader.clone();
-    tokio::task::spawn_blocking(move || {
-        let mut entries = Vec::with_capacity(sequences.len());
-        for sequence in &sequences {
-            match reader.get(*sequence) {
-                Ok(entry) => entries.extend(entry.filter(|entry| !entry.event.is_empty()).map(Arc::new)),
-                Err(error) => return Err((error, sequences)),
-            }
-        }
-        Ok(entries)
-    })
 }
 
 async fn finished<T>(task: &mut Option<JoinHandle<T>>) -> Result<T, JoinError> {

@@ -7,6 +7,7 @@
 
 mod breaker;
 mod deadlines;
+mod offer;
 mod rules;
 mod settle;
 #[cfg(test)]
@@ -19,38 +20,16 @@ use foldhash::fast::RandomState;
 
 use super::control::{Attempted, Standing};
 use super::{DeadLetter, Death};
-use crate::gateway::keys;
 use crate::journal::{Cursor, Entry, PARKED, Position, Sequence};
 use crate::time::Timestamp;
 pub use breaker::Circuit;
 use deadlines::Deadlines;
+pub use offer::{Lane, Offer};
 pub use rules::Rules;
 pub use settle::{Effect, Settled};
 
 /// Bodies of events that are kept at a time.
 const BODIES: usize = 512;
-
-/// What has to keep its order.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub enum Lane {
-    /// A call, by its id.
-    Call([u8; 16]),
-    /// What is told of a device, but for calls.
-    Device(Box<[u8]>),
-    /// All else.
-    Rest,
-}
-
-impl Lane {
-    /// The lane of an event.
-    pub fn of(entry: &Entry) -> Self {
-        let text = |wanted| entry.keys.iter().find(|(space, _)| *space == wanted).map(|(_, text)| text);
-        match text(keys::CALL).and_then(|call| call.try_into().ok()) {
-            Some(call) => Self::Call(call),
-            None => text(keys::DEVICE).map_or(Self::Rest, |device| Self::Device(device.into())),
-        }
-    }
-}
 
 /// The number of a load.
 pub type LoadId = u64;
@@ -64,27 +43,6 @@ pub struct Load {
     pub events: Vec<(Sequence, Option<Arc<Entry>>)>,
     /// Which attempt this is, from 1.
     pub attempt: u16,
-}
-
-/// An event that is wanted, and until when.
-#[derive(Clone, Debug)]
-pub struct Offer {
-    entry: Arc<Entry>,
-    lane: Lane,
-    deadline: Timestamp,
-    only_here: bool,
-}
-
-impl Offer {
-    /// An event that is worth delivering until its deadline.
-    pub fn new(entry: Arc<Entry>, deadline: Timestamp) -> Self {
-        Self { lane: Lane::of(&entry), entry, deadline, only_here: false }
-    }
-
-    /// The same of one that the log does not have: its body is kept until it is done.
-    pub fn only_here(self) -> Self {
-        Self { only_here: true, ..self }
-    }
 }
 
 #[derive(Debug)]

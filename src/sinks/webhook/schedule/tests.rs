@@ -9,6 +9,7 @@ use proptest::prelude::*;
 use super::super::config::Mode;
 use super::super::{Answer, Config, Failed, Fault, Outcome};
 use super::*;
+use crate::gateway::keys;
 use crate::journal::Keys;
 
 const SECOND: u64 = 1_000_000;

@@ -2,8 +2,7 @@
 //!
 //! The simulated cluster runs in the same process, so that the figure is of both sides on one machine.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // a bench that cannot run shall stop
-#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing)] // a bench that cannot run is to stop
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

@@ -3,8 +3,7 @@
 //! `decode` takes the frames of a basic call apart: every length and boolean checked, every field that the call model reads touched.
 //! `pipeline` runs whole calls through decoding, call model, log, state table and CloudEvents JSON; it prints events and bytes out per message.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in tests
-#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing)] // a bench that cannot run is to stop
 
 use std::hint::black_box;
 use std::sync::Arc;

@@ -3,8 +3,7 @@
 //! `cargo bench --bench journal [-- events [folder]]`. The events are those that a simulated cluster's calls make, appended as the gateway does
 //! it, synced each 50 ms. CPU is that of the whole process: index, sealing and the thread behind the log are in it, and so is what closing takes.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in tests
-#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing)] // a bench that cannot run is to stop
 
 use std::path::Path;
 use std::sync::Arc;

@@ -3,8 +3,7 @@
 //! The simulated cluster, the session and the gateway run in this process on a clock of their own. Takes minutes. The number of calls may
 //! be given: `cargo bench --bench million_calls -- 200000`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, clippy::indexing_slicing)] // as in tests
-#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing)] // a bench that cannot run is to stop
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};

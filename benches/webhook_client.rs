@@ -2,8 +2,7 @@
 //!
 //! Each has one thread and as many connections; the receiver has a thread of its own. The processor's time is that of the sending thread.
 
-#![allow(clippy::unwrap_used, clippy::indexing_slicing)] // as in tests
-#![allow(missing_docs)]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing)] // a bench that cannot run is to stop
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
